@@ -1,0 +1,27 @@
+"""Types of autoscaling/v1.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Int32
+from kubeapi.model import Model
+from kubeapi.model import always
+
+
+class Scale(Model):
+    kind: str = always(lambda: "Scale")
+    api_version: str = always(lambda: "autoscaling/v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: ScaleSpec = always(lambda: ScaleSpec())
+    status: ScaleStatus = always(lambda: ScaleStatus())
+
+
+class ScaleSpec(Model):
+    replicas: Int32 = 0
+
+
+class ScaleStatus(Model):
+    replicas: Int32 = always(int)
+    selector: str = ""

@@ -1,0 +1,36 @@
+"""Types of coordination/v1.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Int32
+from kubeapi.model import MicroTime
+from kubeapi.model import Model
+from kubeapi.model import always
+
+
+class Lease(Model):
+    kind: str = always(lambda: "Lease")
+    api_version: str = always(lambda: "coordination.k8s.io/v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: LeaseSpec = always(lambda: LeaseSpec())
+
+
+class LeaseList(Model):
+    kind: str = always(lambda: "LeaseList")
+    api_version: str = always(lambda: "coordination.k8s.io/v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Lease] = always(list)
+
+
+class LeaseSpec(Model):
+    acquire_time: MicroTime | None = None
+    holder_identity: str | None = None
+    lease_duration_seconds: Int32 | None = None
+    lease_transitions: Int32 | None = None
+    preferred_holder: str | None = None
+    renew_time: MicroTime | None = None
+    strategy: str | None = None

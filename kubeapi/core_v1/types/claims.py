@@ -1,0 +1,77 @@
+"""Types of core/v1: claims.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.references import TypedLocalObjectReference
+from kubeapi.core_v1.types.references import TypedObjectReference
+from kubeapi.meta_v1.types import LabelSelector
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import ListMap
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import StrategicMerge
+from kubeapi.model import Time
+from kubeapi.model import always
+from typing import Annotated
+
+
+class ModifyVolumeStatus(Model):
+    status: str = always(str)
+    target_volume_attributes_class_name: str = ""
+
+
+class PersistentVolumeClaim(Model):
+    kind: str = always(lambda: "PersistentVolumeClaim")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: PersistentVolumeClaimSpec = always(lambda: PersistentVolumeClaimSpec())
+    status: PersistentVolumeClaimStatus = always(lambda: PersistentVolumeClaimStatus())
+
+
+class PersistentVolumeClaimCondition(Model):
+    status: str = always(str)
+    last_probe_time: Time | None = None
+    last_transition_time: Time | None = None
+    message: str = ""
+    reason: str = ""
+    type: str = always(str)
+
+
+class PersistentVolumeClaimList(Model):
+    kind: str = always(lambda: "PersistentVolumeClaimList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[PersistentVolumeClaim] = always(list)
+
+
+class PersistentVolumeClaimSpec(Model):
+    access_modes: list[str] = []
+    data_source: TypedLocalObjectReference | None = None
+    data_source_ref: TypedObjectReference | None = None
+    resources: VolumeResourceRequirements = always(lambda: VolumeResourceRequirements())
+    selector: LabelSelector | None = None
+    storage_class_name: str | None = None
+    volume_attributes_class_name: str | None = None
+    volume_mode: str | None = None
+    volume_name: str = ""
+
+
+class PersistentVolumeClaimStatus(Model):
+    access_modes: list[str] = []
+    allocated_resource_statuses: dict[str, str] = {}
+    allocated_resources: dict[str, Quantity] = {}
+    capacity: dict[str, Quantity] = {}
+    conditions: Annotated[
+        list[PersistentVolumeClaimCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")
+    ] = []
+    current_volume_attributes_class_name: str | None = None
+    modify_volume_status: ModifyVolumeStatus | None = None
+    phase: str = ""
+
+
+class VolumeResourceRequirements(Model):
+    limits: dict[str, Quantity] = {}
+    requests: dict[str, Quantity] = {}

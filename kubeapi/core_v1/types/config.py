@@ -1,0 +1,231 @@
+"""Types of core/v1: config.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.references import LocalObjectReference
+from kubeapi.core_v1.types.references import ObjectReference
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Bytes
+from kubeapi.model import Int32
+from kubeapi.model import ListMap
+from kubeapi.model import MicroTime
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import StrategicMerge
+from kubeapi.model import Time
+from kubeapi.model import always
+from typing import Annotated
+from typing import ClassVar
+
+
+class Binding(Model):
+    kind: str = always(lambda: "Binding")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    target: ObjectReference = always(lambda: ObjectReference())
+
+
+class ComponentCondition(Model):
+    status: str = always(str)
+    error: str = ""
+    message: str = ""
+    type: str = always(str)
+
+
+class ComponentStatus(Model):
+    kind: str = always(lambda: "ComponentStatus")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    conditions: Annotated[list[ComponentCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+
+
+class ComponentStatusList(Model):
+    kind: str = always(lambda: "ComponentStatusList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[ComponentStatus] = always(list)
+
+
+class ConfigMap(Model):
+    kind: str = always(lambda: "ConfigMap")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    binary_data: dict[str, Bytes] = {}
+    data: dict[str, str] = {}
+    immutable: bool | None = None
+
+
+class ConfigMapList(Model):
+    kind: str = always(lambda: "ConfigMapList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[ConfigMap] = always(list)
+
+
+class Event(Model):
+    kind: str = always(lambda: "Event")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    action: str = ""
+    count: Int32 = 0
+    event_time: MicroTime | None = None
+    first_timestamp: Time | None = None
+    involved_object: ObjectReference = always(lambda: ObjectReference())
+    last_timestamp: Time | None = None
+    message: str = ""
+    reason: str = ""
+    related: ObjectReference | None = None
+    reporting_component: str = always(str)
+    reporting_instance: str = always(str)
+    series: EventSeries | None = None
+    source: EventSource = always(lambda: EventSource())
+    type: str = ""
+
+
+class EventList(Model):
+    kind: str = always(lambda: "EventList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Event] = always(list)
+
+
+class EventSeries(Model):
+    count: Int32 = 0
+    last_observed_time: MicroTime | None = None
+
+
+class EventSource(Model):
+    component: str = ""
+    host: str = ""
+
+
+class LimitRange(Model):
+    kind: str = always(lambda: "LimitRange")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: LimitRangeSpec = always(lambda: LimitRangeSpec())
+
+
+class LimitRangeItem(Model):
+    default: dict[str, Quantity] = {}
+    default_request: dict[str, Quantity] = {}
+    max: dict[str, Quantity] = {}
+    max_limit_request_ratio: dict[str, Quantity] = {}
+    min: dict[str, Quantity] = {}
+    type: str = always(str)
+
+
+class LimitRangeList(Model):
+    kind: str = always(lambda: "LimitRangeList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[LimitRange] = always(list)
+
+
+class LimitRangeSpec(Model):
+    limits: list[LimitRangeItem] = always(list)
+
+
+class Namespace(Model):
+    kind: str = always(lambda: "Namespace")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: NamespaceSpec = always(lambda: NamespaceSpec())
+    status: NamespaceStatus = always(lambda: NamespaceStatus())
+
+
+class NamespaceCondition(Model):
+    status: str = always(str)
+    last_transition_time: Time | None = None
+    message: str = ""
+    reason: str = ""
+    type: str = always(str)
+
+
+class NamespaceList(Model):
+    kind: str = always(lambda: "NamespaceList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Namespace] = always(list)
+
+
+class NamespaceSpec(Model):
+    finalizers: list[str] = []
+
+
+class NamespaceStatus(Model):
+    conditions: Annotated[list[NamespaceCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    phase: str = ""
+
+
+class ResourceQuota(Model):
+    kind: str = always(lambda: "ResourceQuota")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: ResourceQuotaSpec = always(lambda: ResourceQuotaSpec())
+    status: ResourceQuotaStatus = always(lambda: ResourceQuotaStatus())
+
+
+class ResourceQuotaList(Model):
+    kind: str = always(lambda: "ResourceQuotaList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[ResourceQuota] = always(list)
+
+
+class ResourceQuotaSpec(Model):
+    hard: dict[str, Quantity] = {}
+    scope_selector: ScopeSelector | None = None
+    scopes: list[str] = []
+
+
+class ResourceQuotaStatus(Model):
+    hard: dict[str, Quantity] = {}
+    used: dict[str, Quantity] = {}
+
+
+class ScopeSelector(Model):
+    atomic: ClassVar[bool] = True
+    match_expressions: list[ScopedResourceSelectorRequirement] = []
+
+
+class ScopedResourceSelectorRequirement(Model):
+    operator: str = always(str)
+    scope_name: str = always(str)
+    values: list[str] = []
+
+
+class Secret(Model):
+    kind: str = always(lambda: "Secret")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    data: dict[str, Bytes] = {}
+    immutable: bool | None = None
+    string_data: dict[str, str] = {}
+    type: str = ""
+
+
+class SecretList(Model):
+    kind: str = always(lambda: "SecretList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Secret] = always(list)
+
+
+class ServiceAccount(Model):
+    kind: str = always(lambda: "ServiceAccount")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    automount_service_account_token: bool | None = None
+    image_pull_secrets: list[LocalObjectReference] = []
+    secrets: Annotated[list[ObjectReference], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+
+
+class ServiceAccountList(Model):
+    kind: str = always(lambda: "ServiceAccountList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[ServiceAccount] = always(list)

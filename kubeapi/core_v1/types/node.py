@@ -1,0 +1,157 @@
+"""Types of core/v1: node.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Int32
+from kubeapi.model import Int64
+from kubeapi.model import ListMap
+from kubeapi.model import ListSet
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import StrategicMerge
+from kubeapi.model import Time
+from kubeapi.model import always
+from pydantic import Field
+from typing import Annotated
+
+
+class AttachedVolume(Model):
+    device_path: str = always(str)
+    name: str = always(str)
+
+
+class ConfigMapNodeConfigSource(Model):
+    kubelet_config_key: str = always(str)
+    name: str = always(str)
+    namespace: str = always(str)
+    resource_version: str = ""
+    uid: str = ""
+
+
+class ContainerImage(Model):
+    names: list[str] = []
+    size_bytes: Int64 = 0
+
+
+class DaemonEndpoint(Model):
+    port: Int32 = always(alias="Port", make=int)
+
+
+class Node(Model):
+    kind: str = always(lambda: "Node")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: NodeSpec = always(lambda: NodeSpec())
+    status: NodeStatus = always(lambda: NodeStatus())
+
+
+class NodeAddress(Model):
+    address: str = always(str)
+    type: str = always(str)
+
+
+class NodeAllocatableResourceClaimStatus(Model):
+    containers: Annotated[list[str], ListSet()] = []
+    resource_claim_name: str = always(str)
+    resources: dict[str, Quantity] = always(dict)
+
+
+class NodeCondition(Model):
+    status: str = always(str)
+    last_heartbeat_time: Time | None = None
+    last_transition_time: Time | None = None
+    message: str = ""
+    reason: str = ""
+    type: str = always(str)
+
+
+class NodeConfigSource(Model):
+    config_map: ConfigMapNodeConfigSource | None = None
+
+
+class NodeConfigStatus(Model):
+    active: NodeConfigSource | None = None
+    assigned: NodeConfigSource | None = None
+    error: str = ""
+    last_known_good: NodeConfigSource | None = None
+
+
+class NodeDaemonEndpoints(Model):
+    kubelet_endpoint: DaemonEndpoint = always(lambda: DaemonEndpoint())
+
+
+class NodeFeatures(Model):
+    supplemental_groups_policy: bool | None = None
+
+
+class NodeList(Model):
+    kind: str = always(lambda: "NodeList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Node] = always(list)
+
+
+class NodeRuntimeHandler(Model):
+    features: NodeRuntimeHandlerFeatures | None = None
+    name: str = always(str)
+
+
+class NodeRuntimeHandlerFeatures(Model):
+    recursive_read_only_mounts: bool | None = None
+    user_namespaces: bool | None = None
+
+
+class NodeSpec(Model):
+    config_source: NodeConfigSource | None = None
+    external_id: str = Field(default="", alias="externalID")
+    pod_cidr: str = Field(default="", alias="podCIDR")
+    pod_cidrs: Annotated[list[str], ListSet(), StrategicMerge(("merge",), "")] = Field(default=[], alias="podCIDRs")
+    provider_id: str = Field(default="", alias="providerID")
+    taints: list[Taint] = []
+    unschedulable: bool = False
+
+
+class NodeStatus(Model):
+    addresses: Annotated[list[NodeAddress], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    allocatable: dict[str, Quantity] = {}
+    capacity: dict[str, Quantity] = {}
+    conditions: Annotated[list[NodeCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    config: NodeConfigStatus | None = None
+    daemon_endpoints: NodeDaemonEndpoints = always(lambda: NodeDaemonEndpoints())
+    declared_features: list[str] = []
+    features: NodeFeatures | None = None
+    images: list[ContainerImage] = []
+    node_info: NodeSystemInfo = always(lambda: NodeSystemInfo())
+    phase: str = ""
+    runtime_handlers: list[NodeRuntimeHandler] = []
+    volumes_attached: list[AttachedVolume] = []
+    volumes_in_use: list[str] = []
+
+
+class NodeSwapStatus(Model):
+    capacity: Int64 | None = None
+
+
+class NodeSystemInfo(Model):
+    architecture: str = always(str)
+    boot_id: str = always(alias="bootID", make=str)
+    container_runtime_version: str = always(str)
+    kernel_version: str = always(str)
+    kube_proxy_version: str = always(str)
+    kubelet_version: str = always(str)
+    machine_id: str = always(alias="machineID", make=str)
+    operating_system: str = always(str)
+    os_image: str = always(str)
+    swap: NodeSwapStatus | None = None
+    system_uuid: str = always(alias="systemUUID", make=str)
+
+
+class Taint(Model):
+    effect: str = always(str)
+    key: str = always(str)
+    time_added: Time | None = None
+    value: str = ""

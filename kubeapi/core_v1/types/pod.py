@@ -1,0 +1,671 @@
+"""Types of core/v1: pod.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.node import NodeAllocatableResourceClaimStatus
+from kubeapi.core_v1.types.references import ConfigMapKeySelector
+from kubeapi.core_v1.types.references import FileKeySelector
+from kubeapi.core_v1.types.references import LocalObjectReference
+from kubeapi.core_v1.types.references import NodeSelector
+from kubeapi.core_v1.types.references import NodeSelectorTerm
+from kubeapi.core_v1.types.references import ObjectFieldSelector
+from kubeapi.core_v1.types.references import ResourceFieldSelector
+from kubeapi.core_v1.types.references import SecretKeySelector
+from kubeapi.core_v1.types.volumes import Volume
+from kubeapi.meta_v1.types import LabelSelector
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import AtomicMap
+from kubeapi.model import Int32
+from kubeapi.model import Int64
+from kubeapi.model import IntOrString
+from kubeapi.model import ListMap
+from kubeapi.model import ListSet
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import StrategicMerge
+from kubeapi.model import Time
+from kubeapi.model import always
+from pydantic import Field
+from typing import Annotated
+
+
+class Affinity(Model):
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAntiAffinity | None = None
+
+
+class AppArmorProfile(Model):
+    localhost_profile: str | None = None
+    type: str = always(str)
+
+
+class Capabilities(Model):
+    add: list[str] = []
+    drop: list[str] = []
+
+
+class ConfigMapEnvSource(Model):
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class Container(Model):
+    args: list[str] = []
+    command: list[str] = []
+    env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    env_from: list[EnvFromSource] = []
+    image: str = ""
+    image_pull_policy: str = ""
+    lifecycle: Lifecycle | None = None
+    liveness_probe: Probe | None = None
+    name: str = always(str)
+    ports: Annotated[
+        list[ContainerPort], ListMap(("containerPort", "protocol")), StrategicMerge(("merge",), "containerPort")
+    ] = []
+    readiness_probe: Probe | None = None
+    resize_policy: list[ContainerResizePolicy] = []
+    resources: ResourceRequirements = always(lambda: ResourceRequirements())
+    restart_policy: str | None = None
+    restart_policy_rules: list[ContainerRestartRule] = []
+    security_context: SecurityContext | None = None
+    startup_probe: Probe | None = None
+    stdin: bool = False
+    stdin_once: bool = False
+    termination_message_path: str = ""
+    termination_message_policy: str = ""
+    tty: bool = False
+    volume_devices: Annotated[
+        list[VolumeDevice], ListMap(("devicePath",)), StrategicMerge(("merge",), "devicePath")
+    ] = []
+    volume_mounts: Annotated[list[VolumeMount], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")] = []
+    working_dir: str = ""
+
+
+class ContainerExtendedResourceRequest(Model):
+    container_name: str = always(str)
+    request_name: str = always(str)
+    resource_name: str = always(str)
+
+
+class ContainerPort(Model):
+    container_port: Int32 = always(int)
+    host_ip: str = Field(default="", alias="hostIP")
+    host_port: Int32 = 0
+    name: str = ""
+    protocol: str = always(str)
+
+
+class ContainerResizePolicy(Model):
+    resource_name: str = always(str)
+    restart_policy: str = always(str)
+
+
+class ContainerRestartRule(Model):
+    action: str = always(str)
+    exit_codes: ContainerRestartRuleOnExitCodes | None = None
+
+
+class ContainerRestartRuleOnExitCodes(Model):
+    operator: str = always(str)
+    values: Annotated[list[Int32], ListSet()] = []
+
+
+class ContainerState(Model):
+    running: ContainerStateRunning | None = None
+    terminated: ContainerStateTerminated | None = None
+    waiting: ContainerStateWaiting | None = None
+
+
+class ContainerStateRunning(Model):
+    started_at: Time | None = None
+
+
+class ContainerStateTerminated(Model):
+    container_id: str = Field(default="", alias="containerID")
+    exit_code: Int32 = always(int)
+    finished_at: Time | None = None
+    message: str = ""
+    reason: str = ""
+    signal: Int32 = 0
+    started_at: Time | None = None
+
+
+class ContainerStateWaiting(Model):
+    message: str = ""
+    reason: str = ""
+
+
+class ContainerStatus(Model):
+    allocated_resources: dict[str, Quantity] = {}
+    allocated_resources_status: Annotated[
+        list[ResourceStatus], ListMap(("name",)), StrategicMerge(("merge",), "name")
+    ] = []
+    container_id: str = Field(default="", alias="containerID")
+    image: str = always(str)
+    image_id: str = always(alias="imageID", make=str)
+    last_state: ContainerState = always(lambda: ContainerState())
+    name: str = always(str)
+    ready: bool = always(bool)
+    resources: ResourceRequirements | None = None
+    restart_count: Int32 = always(int)
+    started: bool | None = None
+    state: ContainerState = always(lambda: ContainerState())
+    stop_signal: str | None = None
+    user: ContainerUser | None = None
+    volume_mounts: Annotated[
+        list[VolumeMountStatus], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")
+    ] = []
+
+
+class ContainerUser(Model):
+    linux: LinuxContainerUser | None = None
+
+
+class EnvFromSource(Model):
+    config_map_ref: ConfigMapEnvSource | None = None
+    prefix: str = ""
+    secret_ref: SecretEnvSource | None = None
+
+
+class EnvVar(Model):
+    name: str = always(str)
+    value: str = ""
+    value_from: EnvVarSource | None = None
+
+
+class EnvVarSource(Model):
+    config_map_key_ref: ConfigMapKeySelector | None = None
+    field_ref: ObjectFieldSelector | None = None
+    file_key_ref: FileKeySelector | None = None
+    resource_field_ref: ResourceFieldSelector | None = None
+    secret_key_ref: SecretKeySelector | None = None
+
+
+class EphemeralContainer(Model):
+    args: list[str] = []
+    command: list[str] = []
+    env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    env_from: list[EnvFromSource] = []
+    image: str = ""
+    image_pull_policy: str = ""
+    lifecycle: Lifecycle | None = None
+    liveness_probe: Probe | None = None
+    name: str = always(str)
+    ports: Annotated[
+        list[ContainerPort], ListMap(("containerPort", "protocol")), StrategicMerge(("merge",), "containerPort")
+    ] = []
+    readiness_probe: Probe | None = None
+    resize_policy: list[ContainerResizePolicy] = []
+    resources: ResourceRequirements = always(lambda: ResourceRequirements())
+    restart_policy: str | None = None
+    restart_policy_rules: list[ContainerRestartRule] = []
+    security_context: SecurityContext | None = None
+    startup_probe: Probe | None = None
+    stdin: bool = False
+    stdin_once: bool = False
+    target_container_name: str = ""
+    termination_message_path: str = ""
+    termination_message_policy: str = ""
+    tty: bool = False
+    volume_devices: Annotated[
+        list[VolumeDevice], ListMap(("devicePath",)), StrategicMerge(("merge",), "devicePath")
+    ] = []
+    volume_mounts: Annotated[list[VolumeMount], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")] = []
+    working_dir: str = ""
+
+
+class ExecAction(Model):
+    command: list[str] = []
+
+
+class GRPCAction(Model):
+    port: Int32 = always(int)
+    service: str = always(str)
+
+
+class HTTPGetAction(Model):
+    host: str = ""
+    http_headers: list[HTTPHeader] = []
+    path: str = ""
+    port: IntOrString | None = None
+    scheme: str = ""
+
+
+class HTTPHeader(Model):
+    name: str = always(str)
+    value: str = always(str)
+
+
+class HostAlias(Model):
+    hostnames: list[str] = []
+    ip: str = always(str)
+
+
+class HostIP(Model):
+    ip: str = always(str)
+
+
+class ImageVolumeStatus(Model):
+    image_ref: str = always(str)
+
+
+class Lifecycle(Model):
+    post_start: LifecycleHandler | None = None
+    pre_stop: LifecycleHandler | None = None
+    stop_signal: str | None = None
+
+
+class LifecycleHandler(Model):
+    exec: ExecAction | None = None
+    http_get: HTTPGetAction | None = None
+    sleep: SleepAction | None = None
+    tcp_socket: TCPSocketAction | None = None
+
+
+class LinuxContainerUser(Model):
+    gid: Int64 = always(int)
+    supplemental_groups: list[Int64] = []
+    uid: Int64 = always(int)
+
+
+class NodeAffinity(Model):
+    preferred_during_scheduling_ignored_during_execution: list[PreferredSchedulingTerm] = []
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+
+
+class Pod(Model):
+    kind: str = always(lambda: "Pod")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: PodSpec = always(lambda: PodSpec())
+    status: PodStatus = always(lambda: PodStatus())
+
+
+class PodAffinity(Model):
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = []
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = []
+
+
+class PodAffinityTerm(Model):
+    label_selector: LabelSelector | None = None
+    match_label_keys: list[str] = []
+    mismatch_label_keys: list[str] = []
+    namespace_selector: LabelSelector | None = None
+    namespaces: list[str] = []
+    topology_key: str = always(str)
+
+
+class PodAntiAffinity(Model):
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = []
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = []
+
+
+class PodCondition(Model):
+    status: str = always(str)
+    last_probe_time: Time | None = None
+    last_transition_time: Time | None = None
+    message: str = ""
+    observed_generation: Int64 = 0
+    reason: str = ""
+    type: str = always(str)
+
+
+class PodDNSConfig(Model):
+    nameservers: list[str] = []
+    options: list[PodDNSConfigOption] = []
+    searches: list[str] = []
+
+
+class PodDNSConfigOption(Model):
+    name: str = ""
+    value: str | None = None
+
+
+class PodExtendedResourceClaimStatus(Model):
+    request_mappings: list[ContainerExtendedResourceRequest] = always(list)
+    resource_claim_name: str = always(str)
+
+
+class PodIP(Model):
+    ip: str = always(str)
+
+
+class PodList(Model):
+    kind: str = always(lambda: "PodList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Pod] = always(list)
+
+
+class PodOS(Model):
+    name: str = always(str)
+
+
+class PodReadinessGate(Model):
+    condition_type: str = always(str)
+
+
+class PodResourceClaim(Model):
+    name: str = always(str)
+    resource_claim_name: str | None = None
+    resource_claim_template_name: str | None = None
+
+
+class PodResourceClaimStatus(Model):
+    name: str = always(str)
+    resource_claim_name: str | None = None
+
+
+class PodSchedulingGate(Model):
+    name: str = always(str)
+
+
+class PodSchedulingGroup(Model):
+    pod_group_name: str | None = None
+
+
+class PodSecurityContext(Model):
+    app_armor_profile: AppArmorProfile | None = None
+    fs_group: Int64 | None = None
+    fs_group_change_policy: str | None = None
+    run_as_group: Int64 | None = None
+    run_as_non_root: bool | None = None
+    run_as_user: Int64 | None = None
+    se_linux_change_policy: str | None = None
+    se_linux_options: SELinuxOptions | None = None
+    seccomp_profile: SeccompProfile | None = None
+    supplemental_groups: list[Int64] = []
+    supplemental_groups_policy: str | None = None
+    sysctls: list[Sysctl] = []
+    windows_options: WindowsSecurityContextOptions | None = None
+
+
+class PodSpec(Model):
+    active_deadline_seconds: Int64 | None = None
+    affinity: Affinity | None = None
+    automount_service_account_token: bool | None = None
+    containers: Annotated[list[Container], ListMap(("name",)), StrategicMerge(("merge",), "name")] = always(list)
+    dns_config: PodDNSConfig | None = None
+    dns_policy: str = ""
+    enable_service_links: bool | None = None
+    ephemeral_containers: Annotated[
+        list[EphemeralContainer], ListMap(("name",)), StrategicMerge(("merge",), "name")
+    ] = []
+    host_aliases: Annotated[list[HostAlias], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = []
+    host_ipc: bool = Field(default=False, alias="hostIPC")
+    host_network: bool = False
+    host_pid: bool = Field(default=False, alias="hostPID")
+    host_users: bool | None = None
+    hostname: str = ""
+    hostname_override: str | None = None
+    image_pull_secrets: Annotated[
+        list[LocalObjectReference], ListMap(("name",)), StrategicMerge(("merge",), "name")
+    ] = []
+    init_containers: Annotated[list[Container], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    node_name: str = ""
+    node_selector: Annotated[dict[str, str], AtomicMap()] = {}
+    os: PodOS | None = None
+    overhead: dict[str, Quantity] = {}
+    preemption_policy: str | None = None
+    priority: Int32 | None = None
+    priority_class_name: str = ""
+    readiness_gates: list[PodReadinessGate] = []
+    resource_claims: Annotated[
+        list[PodResourceClaim], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")
+    ] = []
+    resources: ResourceRequirements | None = None
+    restart_policy: str = ""
+    runtime_class_name: str | None = None
+    scheduler_name: str = ""
+    scheduling_gates: Annotated[list[PodSchedulingGate], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    scheduling_group: PodSchedulingGroup | None = None
+    security_context: PodSecurityContext | None = None
+    service_account: str = ""
+    service_account_name: str = ""
+    set_hostname_as_fqdn: bool | None = Field(default=None, alias="setHostnameAsFQDN")
+    share_process_namespace: bool | None = None
+    subdomain: str = ""
+    termination_grace_period_seconds: Int64 | None = None
+    tolerations: list[Toleration] = []
+    topology_spread_constraints: Annotated[
+        list[TopologySpreadConstraint],
+        ListMap(("topologyKey", "whenUnsatisfiable")),
+        StrategicMerge(("merge",), "topologyKey"),
+    ] = []
+    volumes: Annotated[list[Volume], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")] = []
+
+
+class PodStatus(Model):
+    allocated_resources: dict[str, Quantity] = {}
+    conditions: Annotated[list[PodCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    container_statuses: list[ContainerStatus] = []
+    ephemeral_container_statuses: list[ContainerStatus] = []
+    extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
+    host_ip: str = Field(default="", alias="hostIP")
+    host_ips: Annotated[list[HostIP], StrategicMerge(("merge",), "ip")] = Field(default=[], alias="hostIPs")
+    init_container_statuses: list[ContainerStatus] = []
+    message: str = ""
+    node_allocatable_resource_claim_statuses: list[NodeAllocatableResourceClaimStatus] = []
+    nominated_node_name: str = ""
+    observed_generation: Int64 = 0
+    phase: str = ""
+    pod_ip: str = Field(default="", alias="podIP")
+    pod_ips: Annotated[list[PodIP], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = Field(
+        default=[], alias="podIPs"
+    )
+    qos_class: str = ""
+    reason: str = ""
+    resize: str = ""
+    resource_claim_statuses: Annotated[
+        list[PodResourceClaimStatus], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")
+    ] = []
+    resources: ResourceRequirements | None = None
+    start_time: Time | None = None
+
+
+class PodTemplate(Model):
+    kind: str = always(lambda: "PodTemplate")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    template: PodTemplateSpec = always(lambda: PodTemplateSpec())
+
+
+class PodTemplateList(Model):
+    kind: str = always(lambda: "PodTemplateList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[PodTemplate] = always(list)
+
+
+class PodTemplateSpec(Model):
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: PodSpec = always(lambda: PodSpec())
+
+
+class PreferredSchedulingTerm(Model):
+    preference: NodeSelectorTerm = always(lambda: NodeSelectorTerm())
+    weight: Int32 = always(int)
+
+
+class Probe(Model):
+    exec: ExecAction | None = None
+    failure_threshold: Int32 = 0
+    grpc: GRPCAction | None = None
+    http_get: HTTPGetAction | None = None
+    initial_delay_seconds: Int32 = 0
+    period_seconds: Int32 = 0
+    success_threshold: Int32 = 0
+    tcp_socket: TCPSocketAction | None = None
+    termination_grace_period_seconds: Int64 | None = None
+    timeout_seconds: Int32 = 0
+
+
+class ReplicationController(Model):
+    kind: str = always(lambda: "ReplicationController")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: ReplicationControllerSpec = always(lambda: ReplicationControllerSpec())
+    status: ReplicationControllerStatus = always(lambda: ReplicationControllerStatus())
+
+
+class ReplicationControllerCondition(Model):
+    status: str = always(str)
+    last_transition_time: Time | None = None
+    message: str = ""
+    reason: str = ""
+    type: str = always(str)
+
+
+class ReplicationControllerList(Model):
+    kind: str = always(lambda: "ReplicationControllerList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[ReplicationController] = always(list)
+
+
+class ReplicationControllerSpec(Model):
+    min_ready_seconds: Int32 = 0
+    replicas: Int32 = always(int)
+    selector: Annotated[dict[str, str], AtomicMap()] = {}
+    template: PodTemplateSpec | None = None
+
+
+class ReplicationControllerStatus(Model):
+    available_replicas: Int32 = 0
+    conditions: Annotated[
+        list[ReplicationControllerCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")
+    ] = []
+    fully_labeled_replicas: Int32 = 0
+    observed_generation: Int64 = 0
+    ready_replicas: Int32 = 0
+    replicas: Int32 = always(int)
+
+
+class ResourceClaim(Model):
+    name: str = always(str)
+    request: str = ""
+
+
+class ResourceHealth(Model):
+    health: str = ""
+    message: str = ""
+    resource_id: str = always(alias="resourceID", make=str)
+
+
+class ResourceRequirements(Model):
+    claims: Annotated[list[ResourceClaim], ListMap(("name",))] = []
+    limits: dict[str, Quantity] = {}
+    requests: dict[str, Quantity] = {}
+
+
+class ResourceStatus(Model):
+    name: str = always(str)
+    resources: Annotated[list[ResourceHealth], ListMap(("resourceID",))] = []
+
+
+class SELinuxOptions(Model):
+    level: str = ""
+    role: str = ""
+    type: str = ""
+    user: str = ""
+
+
+class SeccompProfile(Model):
+    localhost_profile: str | None = None
+    type: str = always(str)
+
+
+class SecretEnvSource(Model):
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class SecurityContext(Model):
+    allow_privilege_escalation: bool | None = None
+    app_armor_profile: AppArmorProfile | None = None
+    capabilities: Capabilities | None = None
+    privileged: bool | None = None
+    proc_mount: str | None = None
+    read_only_root_filesystem: bool | None = None
+    run_as_group: Int64 | None = None
+    run_as_non_root: bool | None = None
+    run_as_user: Int64 | None = None
+    se_linux_options: SELinuxOptions | None = None
+    seccomp_profile: SeccompProfile | None = None
+    windows_options: WindowsSecurityContextOptions | None = None
+
+
+class SleepAction(Model):
+    seconds: Int64 = always(int)
+
+
+class Sysctl(Model):
+    name: str = always(str)
+    value: str = always(str)
+
+
+class TCPSocketAction(Model):
+    host: str = ""
+    port: IntOrString | None = None
+
+
+class Toleration(Model):
+    effect: str = ""
+    key: str = ""
+    operator: str = ""
+    toleration_seconds: Int64 | None = None
+    value: str = ""
+
+
+class TopologySpreadConstraint(Model):
+    label_selector: LabelSelector | None = None
+    match_label_keys: list[str] = []
+    max_skew: Int32 = always(int)
+    min_domains: Int32 | None = None
+    node_affinity_policy: str | None = None
+    node_taints_policy: str | None = None
+    topology_key: str = always(str)
+    when_unsatisfiable: str = always(str)
+
+
+class VolumeDevice(Model):
+    device_path: str = always(str)
+    name: str = always(str)
+
+
+class VolumeMount(Model):
+    mount_path: str = always(str)
+    mount_propagation: str | None = None
+    name: str = always(str)
+    read_only: bool = False
+    recursive_read_only: str | None = None
+    sub_path: str = ""
+    sub_path_expr: str = ""
+
+
+class VolumeMountStatus(Model):
+    mount_path: str = always(str)
+    name: str = always(str)
+    read_only: bool = False
+    recursive_read_only: str | None = None
+    volume_status: VolumeStatus | None = None
+
+
+class VolumeStatus(Model):
+    image: ImageVolumeStatus | None = None
+
+
+class WeightedPodAffinityTerm(Model):
+    pod_affinity_term: PodAffinityTerm = always(lambda: PodAffinityTerm())
+    weight: Int32 = always(int)
+
+
+class WindowsSecurityContextOptions(Model):
+    gmsa_credential_spec: str | None = None
+    gmsa_credential_spec_name: str | None = None
+    host_process: bool | None = None
+    run_as_user_name: str | None = None

@@ -1,0 +1,108 @@
+"""Types of core/v1: references.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import always
+from typing import ClassVar
+
+
+class ConfigMapKeySelector(Model):
+    atomic: ClassVar[bool] = True
+    key: str = always(str)
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class FileKeySelector(Model):
+    atomic: ClassVar[bool] = True
+    key: str = always(str)
+    optional: bool = always(bool)
+    path: str = always(str)
+    volume_name: str = always(str)
+
+
+class LocalObjectReference(Model):
+    atomic: ClassVar[bool] = True
+    name: str = always(str)
+
+
+class NodeSelector(Model):
+    atomic: ClassVar[bool] = True
+    node_selector_terms: list[NodeSelectorTerm] = always(list)
+
+
+class NodeSelectorRequirement(Model):
+    key: str = always(str)
+    operator: str = always(str)
+    values: list[str] = []
+
+
+class NodeSelectorTerm(Model):
+    atomic: ClassVar[bool] = True
+    match_expressions: list[NodeSelectorRequirement] = []
+    match_fields: list[NodeSelectorRequirement] = []
+
+
+class ObjectFieldSelector(Model):
+    atomic: ClassVar[bool] = True
+    api_version: str = ""
+    field_path: str = always(str)
+
+
+class ObjectReference(Model):
+    atomic: ClassVar[bool] = True
+    kind: str = ""
+    api_version: str = ""
+    field_path: str = ""
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+    uid: str = ""
+
+
+class ResourceFieldSelector(Model):
+    atomic: ClassVar[bool] = True
+    container_name: str = ""
+    divisor: Quantity | None = None
+    resource: str = always(str)
+
+
+class SecretKeySelector(Model):
+    atomic: ClassVar[bool] = True
+    key: str = always(str)
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class SecretReference(Model):
+    atomic: ClassVar[bool] = True
+    name: str = ""
+    namespace: str = ""
+
+
+class TopologySelectorLabelRequirement(Model):
+    key: str = always(str)
+    values: list[str] = always(list)
+
+
+class TopologySelectorTerm(Model):
+    atomic: ClassVar[bool] = True
+    match_label_expressions: list[TopologySelectorLabelRequirement] = []
+
+
+class TypedLocalObjectReference(Model):
+    atomic: ClassVar[bool] = True
+    kind: str = always(str)
+    api_group: str | None = None
+    name: str = always(str)
+
+
+class TypedObjectReference(Model):
+    kind: str = always(str)
+    api_group: str | None = None
+    name: str = always(str)
+    namespace: str | None = None

@@ -1,0 +1,133 @@
+"""Types of core/v1: service.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.references import ObjectReference
+from kubeapi.meta_v1.types import Condition
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import AtomicMap
+from kubeapi.model import Int32
+from kubeapi.model import IntOrString
+from kubeapi.model import ListMap
+from kubeapi.model import Model
+from kubeapi.model import StrategicMerge
+from kubeapi.model import always
+from pydantic import Field
+from typing import Annotated
+from typing import ClassVar
+
+
+class ClientIPConfig(Model):
+    timeout_seconds: Int32 = 0
+
+
+class EndpointAddress(Model):
+    atomic: ClassVar[bool] = True
+    hostname: str = ""
+    ip: str = always(str)
+    node_name: str | None = None
+    target_ref: ObjectReference | None = None
+
+
+class EndpointPort(Model):
+    atomic: ClassVar[bool] = True
+    app_protocol: str | None = None
+    name: str = ""
+    port: Int32 = always(int)
+    protocol: str = ""
+
+
+class EndpointSubset(Model):
+    addresses: list[EndpointAddress] = []
+    not_ready_addresses: list[EndpointAddress] = []
+    ports: list[EndpointPort] = []
+
+
+class Endpoints(Model):
+    kind: str = always(lambda: "Endpoints")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    subsets: list[EndpointSubset] = []
+
+
+class EndpointsList(Model):
+    kind: str = always(lambda: "EndpointsList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Endpoints] = always(list)
+
+
+class LoadBalancerIngress(Model):
+    hostname: str = ""
+    ip: str = ""
+    ip_mode: str | None = None
+    ports: list[PortStatus] = []
+
+
+class LoadBalancerStatus(Model):
+    ingress: list[LoadBalancerIngress] = []
+
+
+class PortStatus(Model):
+    error: str | None = None
+    port: Int32 = always(int)
+    protocol: str = always(str)
+
+
+class Service(Model):
+    kind: str = always(lambda: "Service")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: ServiceSpec = always(lambda: ServiceSpec())
+    status: ServiceStatus = always(lambda: ServiceStatus())
+
+
+class ServiceList(Model):
+    kind: str = always(lambda: "ServiceList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[Service] = always(list)
+
+
+class ServicePort(Model):
+    app_protocol: str | None = None
+    name: str = ""
+    node_port: Int32 = 0
+    port: Int32 = always(int)
+    protocol: str = always(str)
+    target_port: IntOrString | None = None
+
+
+class ServiceSpec(Model):
+    allocate_load_balancer_node_ports: bool | None = None
+    cluster_ip: str = Field(default="", alias="clusterIP")
+    cluster_ips: list[str] = Field(default=[], alias="clusterIPs")
+    external_ips: list[str] = Field(default=[], alias="externalIPs")
+    external_name: str = ""
+    external_traffic_policy: str = ""
+    health_check_node_port: Int32 = 0
+    internal_traffic_policy: str | None = None
+    ip_families: list[str] = []
+    ip_family_policy: str | None = None
+    load_balancer_class: str | None = None
+    load_balancer_ip: str = Field(default="", alias="loadBalancerIP")
+    load_balancer_source_ranges: list[str] = []
+    ports: Annotated[list[ServicePort], ListMap(("port", "protocol")), StrategicMerge(("merge",), "port")] = []
+    publish_not_ready_addresses: bool = False
+    selector: Annotated[dict[str, str], AtomicMap()] = {}
+    session_affinity: str = ""
+    session_affinity_config: SessionAffinityConfig | None = None
+    traffic_distribution: str | None = None
+    type: str = ""
+
+
+class ServiceStatus(Model):
+    conditions: Annotated[list[Condition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    load_balancer: LoadBalancerStatus = always(lambda: LoadBalancerStatus())
+
+
+class SessionAffinityConfig(Model):
+    client_ip: ClientIPConfig | None = Field(default=None, alias="clientIP")

@@ -1,0 +1,190 @@
+"""Types of core/v1: storage.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.references import NodeSelector
+from kubeapi.core_v1.types.references import ObjectReference
+from kubeapi.core_v1.types.references import SecretReference
+from kubeapi.core_v1.types.volumes import AWSElasticBlockStoreVolumeSource
+from kubeapi.core_v1.types.volumes import AzureDiskVolumeSource
+from kubeapi.core_v1.types.volumes import FCVolumeSource
+from kubeapi.core_v1.types.volumes import FlockerVolumeSource
+from kubeapi.core_v1.types.volumes import GCEPersistentDiskVolumeSource
+from kubeapi.core_v1.types.volumes import HostPathVolumeSource
+from kubeapi.core_v1.types.volumes import NFSVolumeSource
+from kubeapi.core_v1.types.volumes import PhotonPersistentDiskVolumeSource
+from kubeapi.core_v1.types.volumes import PortworxVolumeSource
+from kubeapi.core_v1.types.volumes import QuobyteVolumeSource
+from kubeapi.core_v1.types.volumes import VsphereVirtualDiskVolumeSource
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Int32
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import Time
+from kubeapi.model import always
+from pydantic import Field
+
+
+class AzureFilePersistentVolumeSource(Model):
+    read_only: bool = False
+    secret_name: str = always(str)
+    secret_namespace: str | None = None
+    share_name: str = always(str)
+
+
+class CSIPersistentVolumeSource(Model):
+    controller_expand_secret_ref: SecretReference | None = None
+    controller_publish_secret_ref: SecretReference | None = None
+    driver: str = always(str)
+    fs_type: str = ""
+    node_expand_secret_ref: SecretReference | None = None
+    node_publish_secret_ref: SecretReference | None = None
+    node_stage_secret_ref: SecretReference | None = None
+    read_only: bool = False
+    volume_attributes: dict[str, str] = {}
+    volume_handle: str = always(str)
+
+
+class CephFSPersistentVolumeSource(Model):
+    monitors: list[str] = always(list)
+    path: str = ""
+    read_only: bool = False
+    secret_file: str = ""
+    secret_ref: SecretReference | None = None
+    user: str = ""
+
+
+class CinderPersistentVolumeSource(Model):
+    fs_type: str = ""
+    read_only: bool = False
+    secret_ref: SecretReference | None = None
+    volume_id: str = always(alias="volumeID", make=str)
+
+
+class FlexPersistentVolumeSource(Model):
+    driver: str = always(str)
+    fs_type: str = ""
+    options: dict[str, str] = {}
+    read_only: bool = False
+    secret_ref: SecretReference | None = None
+
+
+class GlusterfsPersistentVolumeSource(Model):
+    endpoints: str = always(str)
+    endpoints_namespace: str = ""
+    path: str = always(str)
+    read_only: bool = False
+
+
+class ISCSIPersistentVolumeSource(Model):
+    chap_auth_discovery: bool = False
+    chap_auth_session: bool = False
+    fs_type: str = ""
+    initiator_name: str | None = None
+    iqn: str = always(str)
+    iscsi_interface: str = always(str)
+    lun: Int32 = always(int)
+    portals: list[str] = []
+    read_only: bool = False
+    secret_ref: SecretReference | None = None
+    target_portal: str = always(str)
+
+
+class LocalVolumeSource(Model):
+    fs_type: str | None = None
+    path: str = always(str)
+
+
+class PersistentVolume(Model):
+    kind: str = always(lambda: "PersistentVolume")
+    api_version: str = always(lambda: "v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: PersistentVolumeSpec = always(lambda: PersistentVolumeSpec())
+    status: PersistentVolumeStatus = always(lambda: PersistentVolumeStatus())
+
+
+class PersistentVolumeList(Model):
+    kind: str = always(lambda: "PersistentVolumeList")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[PersistentVolume] = always(list)
+
+
+class PersistentVolumeSpec(Model):
+    access_modes: list[str] = []
+    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
+    azure_disk: AzureDiskVolumeSource | None = None
+    azure_file: AzureFilePersistentVolumeSource | None = None
+    capacity: dict[str, Quantity] = {}
+    cephfs: CephFSPersistentVolumeSource | None = None
+    cinder: CinderPersistentVolumeSource | None = None
+    claim_ref: ObjectReference | None = None
+    csi: CSIPersistentVolumeSource | None = None
+    fc: FCVolumeSource | None = None
+    flex_volume: FlexPersistentVolumeSource | None = None
+    flocker: FlockerVolumeSource | None = None
+    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = None
+    glusterfs: GlusterfsPersistentVolumeSource | None = None
+    host_path: HostPathVolumeSource | None = None
+    iscsi: ISCSIPersistentVolumeSource | None = None
+    local: LocalVolumeSource | None = None
+    mount_options: list[str] = []
+    nfs: NFSVolumeSource | None = None
+    node_affinity: VolumeNodeAffinity | None = None
+    persistent_volume_reclaim_policy: str = ""
+    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = None
+    portworx_volume: PortworxVolumeSource | None = None
+    quobyte: QuobyteVolumeSource | None = None
+    rbd: RBDPersistentVolumeSource | None = None
+    scale_io: ScaleIOPersistentVolumeSource | None = Field(default=None, alias="scaleIO")
+    storage_class_name: str = ""
+    storageos: StorageOSPersistentVolumeSource | None = None
+    volume_attributes_class_name: str | None = None
+    volume_mode: str | None = None
+    vsphere_volume: VsphereVirtualDiskVolumeSource | None = None
+
+
+class PersistentVolumeStatus(Model):
+    last_phase_transition_time: Time | None = None
+    message: str = ""
+    phase: str = ""
+    reason: str = ""
+
+
+class RBDPersistentVolumeSource(Model):
+    fs_type: str = ""
+    image: str = always(str)
+    keyring: str = always(str)
+    monitors: list[str] = always(list)
+    pool: str = always(str)
+    read_only: bool = False
+    secret_ref: SecretReference | None = None
+    user: str = always(str)
+
+
+class ScaleIOPersistentVolumeSource(Model):
+    fs_type: str = always(str)
+    gateway: str = always(str)
+    protection_domain: str = ""
+    read_only: bool = False
+    secret_ref: SecretReference = always(lambda: SecretReference())
+    ssl_enabled: bool = False
+    storage_mode: str = always(str)
+    storage_pool: str = ""
+    system: str = always(str)
+    volume_name: str = ""
+
+
+class StorageOSPersistentVolumeSource(Model):
+    fs_type: str = ""
+    read_only: bool = False
+    secret_ref: ObjectReference | None = None
+    volume_name: str = ""
+    volume_namespace: str = ""
+
+
+class VolumeNodeAffinity(Model):
+    required: NodeSelector | None = None

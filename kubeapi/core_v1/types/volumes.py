@@ -1,0 +1,332 @@
+"""Types of core/v1: volumes.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.claims import PersistentVolumeClaimSpec
+from kubeapi.core_v1.types.references import LocalObjectReference
+from kubeapi.core_v1.types.references import ObjectFieldSelector
+from kubeapi.core_v1.types.references import ResourceFieldSelector
+from kubeapi.meta_v1.types import LabelSelector
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Int32
+from kubeapi.model import Int64
+from kubeapi.model import Model
+from kubeapi.model import Quantity
+from kubeapi.model import always
+from pydantic import Field
+
+
+class AWSElasticBlockStoreVolumeSource(Model):
+    fs_type: str = ""
+    partition: Int32 = 0
+    read_only: bool = False
+    volume_id: str = always(alias="volumeID", make=str)
+
+
+class AzureDiskVolumeSource(Model):
+    kind: str = always(str)
+    caching_mode: str = always(str)
+    disk_name: str = always(str)
+    disk_uri: str = always(alias="diskURI", make=str)
+    fs_type: str = always(str)
+    read_only: bool | None = None
+
+
+class AzureFileVolumeSource(Model):
+    read_only: bool = False
+    secret_name: str = always(str)
+    share_name: str = always(str)
+
+
+class CSIVolumeSource(Model):
+    driver: str = always(str)
+    fs_type: str | None = None
+    node_publish_secret_ref: LocalObjectReference | None = None
+    read_only: bool | None = None
+    volume_attributes: dict[str, str] = {}
+
+
+class CephFSVolumeSource(Model):
+    monitors: list[str] = always(list)
+    path: str = ""
+    read_only: bool = False
+    secret_file: str = ""
+    secret_ref: LocalObjectReference | None = None
+    user: str = ""
+
+
+class CinderVolumeSource(Model):
+    fs_type: str = ""
+    read_only: bool = False
+    secret_ref: LocalObjectReference | None = None
+    volume_id: str = always(alias="volumeID", make=str)
+
+
+class ClusterTrustBundleProjection(Model):
+    label_selector: LabelSelector | None = None
+    name: str | None = None
+    optional: bool | None = None
+    path: str = always(str)
+    signer_name: str | None = None
+
+
+class ConfigMapProjection(Model):
+    items: list[KeyToPath] = []
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class ConfigMapVolumeSource(Model):
+    default_mode: Int32 | None = None
+    items: list[KeyToPath] = []
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class DownwardAPIProjection(Model):
+    items: list[DownwardAPIVolumeFile] = []
+
+
+class DownwardAPIVolumeFile(Model):
+    field_ref: ObjectFieldSelector | None = None
+    mode: Int32 | None = None
+    path: str = always(str)
+    resource_field_ref: ResourceFieldSelector | None = None
+
+
+class DownwardAPIVolumeSource(Model):
+    default_mode: Int32 | None = None
+    items: list[DownwardAPIVolumeFile] = []
+
+
+class EmptyDirVolumeSource(Model):
+    medium: str = ""
+    size_limit: Quantity | None = None
+
+
+class EphemeralVolumeSource(Model):
+    volume_claim_template: PersistentVolumeClaimTemplate | None = None
+
+
+class FCVolumeSource(Model):
+    fs_type: str = ""
+    lun: Int32 | None = None
+    read_only: bool = False
+    target_wwns: list[str] = Field(default=[], alias="targetWWNs")
+    wwids: list[str] = []
+
+
+class FlexVolumeSource(Model):
+    driver: str = always(str)
+    fs_type: str = ""
+    options: dict[str, str] = {}
+    read_only: bool = False
+    secret_ref: LocalObjectReference | None = None
+
+
+class FlockerVolumeSource(Model):
+    dataset_name: str = ""
+    dataset_uuid: str = Field(default="", alias="datasetUUID")
+
+
+class GCEPersistentDiskVolumeSource(Model):
+    fs_type: str = ""
+    partition: Int32 = 0
+    pd_name: str = always(str)
+    read_only: bool = False
+
+
+class GitRepoVolumeSource(Model):
+    directory: str = ""
+    repository: str = always(str)
+    revision: str = ""
+
+
+class GlusterfsVolumeSource(Model):
+    endpoints: str = always(str)
+    path: str = always(str)
+    read_only: bool = False
+
+
+class HostPathVolumeSource(Model):
+    path: str = always(str)
+    type: str | None = None
+
+
+class ISCSIVolumeSource(Model):
+    chap_auth_discovery: bool = False
+    chap_auth_session: bool = False
+    fs_type: str = ""
+    initiator_name: str | None = None
+    iqn: str = always(str)
+    iscsi_interface: str = always(str)
+    lun: Int32 = always(int)
+    portals: list[str] = []
+    read_only: bool = False
+    secret_ref: LocalObjectReference | None = None
+    target_portal: str = always(str)
+
+
+class ImageVolumeSource(Model):
+    pull_policy: str = ""
+    reference: str = ""
+
+
+class KeyToPath(Model):
+    key: str = always(str)
+    mode: Int32 | None = None
+    path: str = always(str)
+
+
+class NFSVolumeSource(Model):
+    path: str = always(str)
+    read_only: bool = False
+    server: str = always(str)
+
+
+class PersistentVolumeClaimTemplate(Model):
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    spec: PersistentVolumeClaimSpec = always(lambda: PersistentVolumeClaimSpec())
+
+
+class PersistentVolumeClaimVolumeSource(Model):
+    claim_name: str = always(str)
+    read_only: bool = False
+
+
+class PhotonPersistentDiskVolumeSource(Model):
+    fs_type: str = ""
+    pd_id: str = always(alias="pdID", make=str)
+
+
+class PodCertificateProjection(Model):
+    certificate_chain_path: str = ""
+    credential_bundle_path: str = ""
+    key_path: str = ""
+    key_type: str = always(str)
+    max_expiration_seconds: Int32 | None = None
+    signer_name: str = always(str)
+    user_annotations: dict[str, str] = {}
+
+
+class PortworxVolumeSource(Model):
+    fs_type: str = ""
+    read_only: bool = False
+    volume_id: str = always(alias="volumeID", make=str)
+
+
+class ProjectedVolumeSource(Model):
+    default_mode: Int32 | None = None
+    sources: list[VolumeProjection] = []
+
+
+class QuobyteVolumeSource(Model):
+    group: str = ""
+    read_only: bool = False
+    registry: str = always(str)
+    tenant: str = ""
+    user: str = ""
+    volume: str = always(str)
+
+
+class RBDVolumeSource(Model):
+    fs_type: str = ""
+    image: str = always(str)
+    keyring: str = always(str)
+    monitors: list[str] = always(list)
+    pool: str = always(str)
+    read_only: bool = False
+    secret_ref: LocalObjectReference | None = None
+    user: str = always(str)
+
+
+class ScaleIOVolumeSource(Model):
+    fs_type: str = always(str)
+    gateway: str = always(str)
+    protection_domain: str = ""
+    read_only: bool = False
+    secret_ref: LocalObjectReference = always(lambda: LocalObjectReference())
+    ssl_enabled: bool = False
+    storage_mode: str = always(str)
+    storage_pool: str = ""
+    system: str = always(str)
+    volume_name: str = ""
+
+
+class SecretProjection(Model):
+    items: list[KeyToPath] = []
+    name: str = always(str)
+    optional: bool | None = None
+
+
+class SecretVolumeSource(Model):
+    default_mode: Int32 | None = None
+    items: list[KeyToPath] = []
+    optional: bool | None = None
+    secret_name: str = ""
+
+
+class ServiceAccountTokenProjection(Model):
+    audience: str = ""
+    expiration_seconds: Int64 | None = None
+    path: str = always(str)
+
+
+class StorageOSVolumeSource(Model):
+    fs_type: str = ""
+    read_only: bool = False
+    secret_ref: LocalObjectReference | None = None
+    volume_name: str = ""
+    volume_namespace: str = ""
+
+
+class Volume(Model):
+    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
+    azure_disk: AzureDiskVolumeSource | None = None
+    azure_file: AzureFileVolumeSource | None = None
+    cephfs: CephFSVolumeSource | None = None
+    cinder: CinderVolumeSource | None = None
+    config_map: ConfigMapVolumeSource | None = None
+    csi: CSIVolumeSource | None = None
+    downward_api: DownwardAPIVolumeSource | None = Field(default=None, alias="downwardAPI")
+    empty_dir: EmptyDirVolumeSource | None = None
+    ephemeral: EphemeralVolumeSource | None = None
+    fc: FCVolumeSource | None = None
+    flex_volume: FlexVolumeSource | None = None
+    flocker: FlockerVolumeSource | None = None
+    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = None
+    git_repo: GitRepoVolumeSource | None = None
+    glusterfs: GlusterfsVolumeSource | None = None
+    host_path: HostPathVolumeSource | None = None
+    image: ImageVolumeSource | None = None
+    iscsi: ISCSIVolumeSource | None = None
+    name: str = always(str)
+    nfs: NFSVolumeSource | None = None
+    persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
+    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = None
+    portworx_volume: PortworxVolumeSource | None = None
+    projected: ProjectedVolumeSource | None = None
+    quobyte: QuobyteVolumeSource | None = None
+    rbd: RBDVolumeSource | None = None
+    scale_io: ScaleIOVolumeSource | None = Field(default=None, alias="scaleIO")
+    secret: SecretVolumeSource | None = None
+    storageos: StorageOSVolumeSource | None = None
+    vsphere_volume: VsphereVirtualDiskVolumeSource | None = None
+
+
+class VolumeProjection(Model):
+    cluster_trust_bundle: ClusterTrustBundleProjection | None = None
+    config_map: ConfigMapProjection | None = None
+    downward_api: DownwardAPIProjection | None = Field(default=None, alias="downwardAPI")
+    pod_certificate: PodCertificateProjection | None = None
+    secret: SecretProjection | None = None
+    service_account_token: ServiceAccountTokenProjection | None = None
+
+
+class VsphereVirtualDiskVolumeSource(Model):
+    fs_type: str = ""
+    storage_policy_id: str = Field(default="", alias="storagePolicyID")
+    storage_policy_name: str = ""
+    volume_path: str = always(str)

@@ -1,0 +1,69 @@
+"""Types of discovery/v1.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.core_v1.types.references import ObjectReference
+from kubeapi.meta_v1.types import ListMeta
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.model import Int32
+from kubeapi.model import ListSet
+from kubeapi.model import Model
+from kubeapi.model import always
+from typing import Annotated
+from typing import ClassVar
+
+
+class Endpoint(Model):
+    addresses: Annotated[list[str], ListSet()] = always(list)
+    conditions: EndpointConditions = always(lambda: EndpointConditions())
+    deprecated_topology: dict[str, str] = {}
+    hints: EndpointHints | None = None
+    hostname: str | None = None
+    node_name: str | None = None
+    target_ref: ObjectReference | None = None
+    zone: str | None = None
+
+
+class EndpointConditions(Model):
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class EndpointHints(Model):
+    for_nodes: list[ForNode] = []
+    for_zones: list[ForZone] = []
+
+
+class EndpointPort(Model):
+    atomic: ClassVar[bool] = True
+    app_protocol: str | None = None
+    name: str | None = None
+    port: Int32 | None = None
+    protocol: str | None = None
+
+
+class EndpointSlice(Model):
+    kind: str = always(lambda: "EndpointSlice")
+    api_version: str = always(lambda: "discovery.k8s.io/v1")
+    metadata: ObjectMeta = always(lambda: ObjectMeta())
+    address_type: str = always(str)
+    endpoints: list[Endpoint] = []
+    ports: list[EndpointPort] = []
+
+
+class EndpointSliceList(Model):
+    kind: str = always(lambda: "EndpointSliceList")
+    api_version: str = always(lambda: "discovery.k8s.io/v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    items: list[EndpointSlice] = always(list)
+
+
+class ForNode(Model):
+    name: str = always(str)
+
+
+class ForZone(Model):
+    name: str = always(str)

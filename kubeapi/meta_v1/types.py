@@ -1,0 +1,156 @@
+"""Types of meta/v1.
+
+Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it there."""
+
+from __future__ import annotations
+
+from kubeapi.model import Int32
+from kubeapi.model import Int64
+from kubeapi.model import ListMap
+from kubeapi.model import ListSet
+from kubeapi.model import Model
+from kubeapi.model import StrategicMerge
+from kubeapi.model import Time
+from kubeapi.model import always
+from pydantic import Field
+from typing import Annotated
+from typing import Any
+from typing import ClassVar
+
+
+class APIResource(Model):
+    kind: str = always(str)
+    categories: list[str] = []
+    group: str = ""
+    name: str = always(str)
+    namespaced: bool = always(bool)
+    short_names: list[str] = []
+    singular_name: str = always(str)
+    storage_version_hash: str = ""
+    verbs: list[str] = always(list)
+    version: str = ""
+
+
+class APIResourceList(Model):
+    kind: str = always(lambda: "APIResourceList")
+    api_version: str = always(lambda: "v1")
+    group_version: str = always(str)
+    resources: list[APIResource] = always(list)
+
+
+class Condition(Model):
+    status: str = always(str)
+    last_transition_time: Time | None = None
+    message: str = always(str)
+    observed_generation: Int64 = 0
+    reason: str = always(str)
+    type: str = always(str)
+
+
+class DeleteOptions(Model):
+    kind: str = ""
+    api_version: str = ""
+    dry_run: list[str] = []
+    grace_period_seconds: Int64 | None = None
+    ignore_store_read_error_with_cluster_breaking_potential: bool | None = None
+    orphan_dependents: bool | None = None
+    preconditions: Preconditions | None = None
+    propagation_policy: str | None = None
+
+
+class LabelSelector(Model):
+    atomic: ClassVar[bool] = True
+    match_expressions: list[LabelSelectorRequirement] = []
+    match_labels: dict[str, str] = {}
+
+
+class LabelSelectorRequirement(Model):
+    key: str = always(str)
+    operator: str = always(str)
+    values: list[str] = []
+
+
+class ListMeta(Model):
+    continue_: str = Field(default="", alias="continue")
+    remaining_item_count: Int64 | None = None
+    resource_version: str = ""
+    self_link: str = ""
+    shard_info: ShardInfo | None = None
+
+
+class ManagedFieldsEntry(Model):
+    api_version: str = ""
+    fields_type: str = ""
+    fields_v1: dict[str, Any] = {}
+    manager: str = ""
+    operation: str = ""
+    subresource: str = ""
+    time: Time | None = None
+
+
+class ObjectMeta(Model):
+    annotations: dict[str, str] = {}
+    creation_timestamp: Time | None = None
+    deletion_grace_period_seconds: Int64 | None = None
+    deletion_timestamp: Time | None = None
+    finalizers: Annotated[list[str], ListSet(), StrategicMerge(("merge",), "")] = []
+    generate_name: str = ""
+    generation: Int64 = 0
+    labels: dict[str, str] = {}
+    managed_fields: list[ManagedFieldsEntry] = []
+    name: str = ""
+    namespace: str = ""
+    owner_references: Annotated[list[OwnerReference], ListMap(("uid",)), StrategicMerge(("merge",), "uid")] = []
+    resource_version: str = ""
+    self_link: str = ""
+    uid: str = ""
+
+
+class OwnerReference(Model):
+    atomic: ClassVar[bool] = True
+    kind: str = always(str)
+    api_version: str = always(str)
+    block_owner_deletion: bool | None = None
+    controller: bool | None = None
+    name: str = always(str)
+    uid: str = always(str)
+
+
+class Preconditions(Model):
+    resource_version: str = ""
+    uid: str = ""
+
+
+class ShardInfo(Model):
+    selector: str = always(str)
+
+
+class Status(Model):
+    kind: str = always(lambda: "Status")
+    api_version: str = always(lambda: "v1")
+    metadata: ListMeta = always(lambda: ListMeta())
+    status: str = ""
+    code: Int32 | None = None
+    details: StatusDetails | None = None
+    message: str = ""
+    reason: str = ""
+
+
+class StatusCause(Model):
+    field: str = ""
+    message: str = ""
+    reason: str = ""
+
+
+class StatusDetails(Model):
+    kind: str = ""
+    causes: list[StatusCause] = []
+    group: str = ""
+    name: str = ""
+    retry_after_seconds: Int32 | None = None
+    uid: str = ""
+
+
+class WatchEvent(Model):
+    object: dict[str, Any] = always(dict)
+    type: str = always(str)

@@ -1,0 +1,98 @@
+"""The base of every API type: how a Kubernetes object travels between JSON bytes and Python.
+
+A field is snake_case in Python and camelCase on the wire. What Go's `omitempty` leaves out is left out here as well, and
+in Rust: a field whose zero value is not written has that zero as its static default (`exclude_defaults`), a pointer has
+None, and a field that is always written uses `always(...)`, whose default is never compared. Decoding is strict: no text
+for a number, no unknown field; `kubeapi.codec` turns pydantic's complaints into Kubernetes' own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+
+class Model(BaseModel):
+    """One struct of the Kubernetes API. Mutable; compare with ==; copy with model_copy(deep=True)."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        defer_build=True,
+        extra="forbid",
+        strict=True,
+        protected_namespaces=(),
+    )
+
+    def to_json(self) -> bytes:
+        """The object as compact JSON bytes, without what Go's omitempty leaves out."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True).encode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object as plain JSON values (camelCase keys, times as text)."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Self:
+        """The object in JSON bytes that are known to be good (the store's, the server's answer).
+
+        Raises pydantic.ValidationError otherwise; bodies of users go through `kubeapi.codec`.
+        """
+        return cls.model_validate_json(data)
+
+    def clone(self) -> Self:
+        """A deep copy: what informers hand out is shared and must not be changed in place."""
+        return self.model_copy(deep=True)
+
+
+def always(make: Callable[[], Any], alias: str | None = None) -> Any:
+    """A field that is written even when it is zero, and may be missing when read (Go: no omitempty)."""
+    return Field(default_factory=lambda _data: make(), alias=alias)
+
+
+class ListMap(NamedTuple):
+    """A list whose elements are known by keys (x-kubernetes-list-type: map)."""
+
+    keys: tuple[str, ...]
+
+
+class ListSet(NamedTuple):
+    """A list of unique scalars (x-kubernetes-list-type: set)."""
+
+
+class AtomicMap(NamedTuple):
+    """A map or struct that one manager owns as a whole (x-kubernetes-map-type: atomic)."""
+
+
+class StrategicMerge(NamedTuple):
+    """How a strategic merge patch treats the field: strategies (merge, retainKeys) and the elements' merge key."""
+
+    strategy: tuple[str, ...] = ()
+    merge_key: str = ""
+
+
+class GoType(NamedTuple):
+    """The name of the Go type where it shows in error messages and differs from the Python one (`v1.Protocol`)."""
+
+    name: str
+
+
+def _micro(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _seconds(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Time = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_used="json")]
+MicroTime = Annotated[datetime, PlainSerializer(_micro, return_type=str, when_used="json")]
+Bytes = Base64Bytes
+Quantity = Annotated[str | int | float, GoType("resource.Quantity")]
+IntOrString = Annotated[int | str, GoType("intstr.IntOrString")]
