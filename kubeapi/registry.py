@@ -66,7 +66,9 @@ class Kind:
     prepare_status: Callable[[Any, Any], None] = _nothing
     warn: Callable[[Any, Any], list[str]] = _no_causes  # type: ignore[assignment]
     columns: tuple[Column, ...] = ()
-    fields: dict[str, Callable[[Any], str]] = field(default_factory=dict)  # field selectors beyond metadata.name, .namespace
+    fields: dict[str, Callable[[Any], str]] = field(
+        default_factory=dict
+    )  # field selectors beyond metadata.name, .namespace
     inert: tuple[str, ...] = ()
     graceful: bool = False  # deletion waits for the grace period (Pod)
 

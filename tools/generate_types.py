@@ -55,14 +55,55 @@ CORE_MODULES = [
 ]
 # optional numbers and booleans that are values in Go; every other optional one is a pointer
 VALUES = set(
-    """
-    hostNetwork hostPID hostIPC stdin stdinOnce tty hostPort nodePort healthCheckNodePort publishNotReadyAddresses
-    minReadySeconds paused initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold readOnly
-    partition generation observedGeneration unschedulable count signal readyReplicas availableReplicas updatedReplicas
-    unavailableReplicas fullyLabeledReplicas fsckBefore continueAfter sizeBytes exact port readOnlyDisabled
-    DeploymentStatus.replicas ScaleSpec.replicas currentReplicas tainted sslEnabled discoveryCHAPAuth sessionCHAPAuth
-    chapAuthDiscovery chapAuthSession ListOptions.watch watch orphanDependentsDefault
-    """.split()
+    [
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "stdin",
+        "stdinOnce",
+        "tty",
+        "hostPort",
+        "nodePort",
+        "healthCheckNodePort",
+        "publishNotReadyAddresses",
+        "minReadySeconds",
+        "paused",
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
+        "readOnly",
+        "partition",
+        "generation",
+        "observedGeneration",
+        "unschedulable",
+        "count",
+        "signal",
+        "readyReplicas",
+        "availableReplicas",
+        "updatedReplicas",
+        "unavailableReplicas",
+        "fullyLabeledReplicas",
+        "fsckBefore",
+        "continueAfter",
+        "sizeBytes",
+        "exact",
+        "port",
+        "readOnlyDisabled",
+        "DeploymentStatus.replicas",
+        "ScaleSpec.replicas",
+        "currentReplicas",
+        "tainted",
+        "sslEnabled",
+        "discoveryCHAPAuth",
+        "sessionCHAPAuth",
+        "chapAuthDiscovery",
+        "chapAuthSession",
+        "ListOptions.watch",
+        "watch",
+        "orphanDependentsDefault",
+    ]
 )
 POINTER_NUMBERS = {
     "AzureDiskVolumeSource.readOnly",
@@ -72,22 +113,73 @@ POINTER_NUMBERS = {
     "Endpoint.port",
 }
 POINTER_TEXT = set(
-    """
-    PersistentVolumeClaimSpec.storageClassName runtimeClassName preemptionPolicy ipFamilyPolicy internalTrafficPolicy
-    loadBalancerClass appProtocol Endpoint.hostname Endpoint.nodeName EndpointAddress.nodeName zone trafficDistribution
-    volumeMode mountPropagation recursiveReadOnly procMount fsGroupChangePolicy supplementalGroupsPolicy seLinuxChangePolicy
-    Container.restartPolicy EphemeralContainer.restartPolicy stopSignal PodDNSConfigOption.value localhostProfile
-    gmsaCredentialSpecName gmsaCredentialSpec runAsUserName HostPathVolumeSource.type hostnameOverride apiGroup
-    TypedObjectReference.namespace GRPCAction.service holderIdentity strategy@coordination_v1 preferredHolder
-    volumeAttributesClassName reclaimPolicy@storage_v1 volumeBindingMode CSIVolumeSource.fsType cachingMode
-    AzureDiskVolumeSource.fsType AzureDiskVolumeSource.kind initiatorName secretNamespace
-    EndpointPort.name@discovery_v1 EndpointPort.protocol@discovery_v1 nodeAffinityPolicy nodeTaintsPolicy ipMode
-    LocalVolumeSource.fsType PortStatus.error ClusterTrustBundleProjection.name ClusterTrustBundleProjection.signerName
-    currentVolumeAttributesClassName PodStatus.nominatedNodeName! resourceClaimName resourceClaimTemplateName
-    PodSchedulingGroup.podGroupName swapBehavior DeleteOptions.propagationPolicy
-    """.split()
+    [
+        "PersistentVolumeClaimSpec.storageClassName",
+        "runtimeClassName",
+        "preemptionPolicy",
+        "ipFamilyPolicy",
+        "internalTrafficPolicy",
+        "loadBalancerClass",
+        "appProtocol",
+        "Endpoint.hostname",
+        "Endpoint.nodeName",
+        "EndpointAddress.nodeName",
+        "zone",
+        "trafficDistribution",
+        "volumeMode",
+        "mountPropagation",
+        "recursiveReadOnly",
+        "procMount",
+        "fsGroupChangePolicy",
+        "supplementalGroupsPolicy",
+        "seLinuxChangePolicy",
+        "Container.restartPolicy",
+        "EphemeralContainer.restartPolicy",
+        "stopSignal",
+        "PodDNSConfigOption.value",
+        "localhostProfile",
+        "gmsaCredentialSpecName",
+        "gmsaCredentialSpec",
+        "runAsUserName",
+        "HostPathVolumeSource.type",
+        "hostnameOverride",
+        "apiGroup",
+        "TypedObjectReference.namespace",
+        "GRPCAction.service",
+        "holderIdentity",
+        "strategy@coordination_v1",
+        "preferredHolder",
+        "volumeAttributesClassName",
+        "reclaimPolicy@storage_v1",
+        "volumeBindingMode",
+        "CSIVolumeSource.fsType",
+        "cachingMode",
+        "AzureDiskVolumeSource.fsType",
+        "AzureDiskVolumeSource.kind",
+        "initiatorName",
+        "secretNamespace",
+        "EndpointPort.name@discovery_v1",
+        "EndpointPort.protocol@discovery_v1",
+        "nodeAffinityPolicy",
+        "nodeTaintsPolicy",
+        "ipMode",
+        "LocalVolumeSource.fsType",
+        "PortStatus.error",
+        "ClusterTrustBundleProjection.name",
+        "ClusterTrustBundleProjection.signerName",
+        "currentVolumeAttributesClassName",
+        "PodStatus.nominatedNodeName!",
+        "resourceClaimName",
+        "resourceClaimTemplateName",
+        "PodSchedulingGroup.podGroupName",
+        "swapBehavior",
+        "DeleteOptions.propagationPolicy",
+    ]
 )
 FIXED_SNAKE = {"from": "from_", "continue": "continue_", "except": "except_", "$ref": "ref"}
+
+
+ZERO_JSON = {"str": '""', "bool": "false", "float": "0", "Int32": "0", "Int64": "0", "Bytes": '""'}
 
 
 def snake(name: str) -> str:
@@ -193,7 +285,11 @@ class Writer:
             zero = {"str": '""', "bool": "False", "float": "0.0", "Int32": "0", "Int64": "0", "Bytes": 'b""'}[
                 annotation
             ]
-            if required or ("default" in schema and not keys & VALUES):
+            if required or (
+                schema.get("default", "") == json.loads(ZERO_JSON[annotation])
+                and not keys & VALUES
+                and "default" in schema
+            ):
                 self.imports.add("from kubeapi.model import always")
                 default = f"always({'str' if annotation == 'str' else annotation if annotation in ('bool', 'float') else 'int' if annotation != 'Bytes' else 'bytes'})"
             elif annotation == "str":
@@ -244,22 +340,17 @@ class Writer:
                     lines.append(f'    {snake(wire)}: str = ""')
                     continue
                 lines.append(self.field(package, name, wire, prop, required, here))
-            doc = " ".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)) or name
-            mark = "    __atomic__ = True\n" if schema.get("x-kubernetes-map-type") == "atomic" else ""
+            mark = "    atomic: ClassVar[bool] = True\n" if schema.get("x-kubernetes-map-type") == "atomic" else ""
             if mark:
                 self.imports.add("from typing import ClassVar")
-                mark = "    atomic: ClassVar[bool] = True\n"
             body.append(f"class {name}(Model):\n{mark}" + ("\n".join(lines) or ("" if mark else "    pass")))
-            del doc
         imports = sorted(i for i in self.imports if not i.startswith(f"from {here} "))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            f'"""{title}\n\nMade by tools/generate_types.py from Kubernetes\' OpenAPI schemas; change it there."""\n\nfrom __future__ import annotations\n\n'
-            + "\n".join(imports)
-            + "\n\n\n"
-            + "\n\n\n".join(body)
-            + "\n"
+        head = (
+            f'"""{title}\n\nMade by tools/generate_types.py from Kubernetes\' OpenAPI schemas; change it there."""'
+            "\n\nfrom __future__ import annotations\n\n"
         )
+        path.write_text(head + "\n".join(imports) + "\n\n\n" + "\n\n\n".join(body) + "\n")
 
     def run(self) -> None:
         schemas: dict[str, dict] = {}

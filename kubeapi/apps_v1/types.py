@@ -4,19 +4,11 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.pod import PodTemplateSpec
-from kubeapi.meta_v1.types import LabelSelector
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int32
-from kubeapi.model import Int64
-from kubeapi.model import IntOrString
-from kubeapi.model import ListMap
-from kubeapi.model import Model
-from kubeapi.model import StrategicMerge
-from kubeapi.model import Time
-from kubeapi.model import always
 from typing import Annotated
+
+from kubeapi.core_v1.types.pod import PodTemplateSpec
+from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
+from kubeapi.model import Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always
 
 
 class Deployment(Model):

@@ -5,9 +5,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 from __future__ import annotations
 
 from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int32
-from kubeapi.model import Model
-from kubeapi.model import always
+from kubeapi.model import Int32, Model, always
 
 
 class Scale(Model):

@@ -4,15 +4,11 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar
+
 from kubeapi.core_v1.types.references import ObjectReference
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int32
-from kubeapi.model import ListSet
-from kubeapi.model import Model
-from kubeapi.model import always
-from typing import Annotated
-from typing import ClassVar
+from kubeapi.meta_v1.types import ListMeta, ObjectMeta
+from kubeapi.model import Int32, ListSet, Model, always
 
 
 class Endpoint(Model):

@@ -4,18 +4,11 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.model import Int32
-from kubeapi.model import Int64
-from kubeapi.model import ListMap
-from kubeapi.model import ListSet
-from kubeapi.model import Model
-from kubeapi.model import StrategicMerge
-from kubeapi.model import Time
-from kubeapi.model import always
+from typing import Annotated, Any, ClassVar
+
 from pydantic import Field
-from typing import Annotated
-from typing import Any
-from typing import ClassVar
+
+from kubeapi.model import Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always
 
 
 class APIResource(Model):

@@ -5,10 +5,8 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 from __future__ import annotations
 
 from kubeapi.core_v1.types.references import TopologySelectorTerm
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Model
-from kubeapi.model import always
+from kubeapi.meta_v1.types import ListMeta, ObjectMeta
+from kubeapi.model import Model, always
 
 
 class StorageClass(Model):

@@ -4,18 +4,11 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.references import TypedLocalObjectReference
-from kubeapi.core_v1.types.references import TypedObjectReference
-from kubeapi.meta_v1.types import LabelSelector
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import ListMap
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import StrategicMerge
-from kubeapi.model import Time
-from kubeapi.model import always
 from typing import Annotated
+
+from kubeapi.core_v1.types.references import TypedLocalObjectReference, TypedObjectReference
+from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
+from kubeapi.model import ListMap, Model, Quantity, StrategicMerge, Time, always
 
 
 class ModifyVolumeStatus(Model):

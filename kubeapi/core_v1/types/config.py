@@ -4,21 +4,11 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.references import LocalObjectReference
-from kubeapi.core_v1.types.references import ObjectReference
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Bytes
-from kubeapi.model import Int32
-from kubeapi.model import ListMap
-from kubeapi.model import MicroTime
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import StrategicMerge
-from kubeapi.model import Time
-from kubeapi.model import always
-from typing import Annotated
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from kubeapi.core_v1.types.references import LocalObjectReference, ObjectReference
+from kubeapi.meta_v1.types import ListMeta, ObjectMeta
+from kubeapi.model import Bytes, Int32, ListMap, MicroTime, Model, Quantity, StrategicMerge, Time, always
 
 
 class Binding(Model):

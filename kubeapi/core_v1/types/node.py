@@ -4,19 +4,12 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int32
-from kubeapi.model import Int64
-from kubeapi.model import ListMap
-from kubeapi.model import ListSet
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import StrategicMerge
-from kubeapi.model import Time
-from kubeapi.model import always
-from pydantic import Field
 from typing import Annotated
+
+from pydantic import Field
+
+from kubeapi.meta_v1.types import ListMeta, ObjectMeta
+from kubeapi.model import Int32, Int64, ListMap, ListSet, Model, Quantity, StrategicMerge, Time, always
 
 
 class AttachedVolume(Model):

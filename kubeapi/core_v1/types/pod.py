@@ -4,32 +4,36 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.node import NodeAllocatableResourceClaimStatus
-from kubeapi.core_v1.types.references import ConfigMapKeySelector
-from kubeapi.core_v1.types.references import FileKeySelector
-from kubeapi.core_v1.types.references import LocalObjectReference
-from kubeapi.core_v1.types.references import NodeSelector
-from kubeapi.core_v1.types.references import NodeSelectorTerm
-from kubeapi.core_v1.types.references import ObjectFieldSelector
-from kubeapi.core_v1.types.references import ResourceFieldSelector
-from kubeapi.core_v1.types.references import SecretKeySelector
-from kubeapi.core_v1.types.volumes import Volume
-from kubeapi.meta_v1.types import LabelSelector
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import AtomicMap
-from kubeapi.model import Int32
-from kubeapi.model import Int64
-from kubeapi.model import IntOrString
-from kubeapi.model import ListMap
-from kubeapi.model import ListSet
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import StrategicMerge
-from kubeapi.model import Time
-from kubeapi.model import always
-from pydantic import Field
 from typing import Annotated
+
+from pydantic import Field
+
+from kubeapi.core_v1.types.node import NodeAllocatableResourceClaimStatus
+from kubeapi.core_v1.types.references import (
+    ConfigMapKeySelector,
+    FileKeySelector,
+    LocalObjectReference,
+    NodeSelector,
+    NodeSelectorTerm,
+    ObjectFieldSelector,
+    ResourceFieldSelector,
+    SecretKeySelector,
+)
+from kubeapi.core_v1.types.volumes import Volume
+from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
+from kubeapi.model import (
+    AtomicMap,
+    Int32,
+    Int64,
+    IntOrString,
+    ListMap,
+    ListSet,
+    Model,
+    Quantity,
+    StrategicMerge,
+    Time,
+    always,
+)
 
 
 class Affinity(Model):
@@ -96,7 +100,7 @@ class ContainerPort(Model):
     host_ip: str = Field(default="", alias="hostIP")
     host_port: Int32 = 0
     name: str = ""
-    protocol: str = always(str)
+    protocol: str = ""
 
 
 class ContainerResizePolicy(Model):
@@ -529,7 +533,7 @@ class ReplicationControllerList(Model):
 
 class ReplicationControllerSpec(Model):
     min_ready_seconds: Int32 = 0
-    replicas: Int32 = always(int)
+    replicas: Int32 | None = None
     selector: Annotated[dict[str, str], AtomicMap()] = {}
     template: PodTemplateSpec | None = None
 

@@ -4,10 +4,9 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import always
 from typing import ClassVar
+
+from kubeapi.model import Model, Quantity, always
 
 
 class ConfigMapKeySelector(Model):

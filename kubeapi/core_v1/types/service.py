@@ -4,20 +4,13 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.references import ObjectReference
-from kubeapi.meta_v1.types import Condition
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import AtomicMap
-from kubeapi.model import Int32
-from kubeapi.model import IntOrString
-from kubeapi.model import ListMap
-from kubeapi.model import Model
-from kubeapi.model import StrategicMerge
-from kubeapi.model import always
+from typing import Annotated, ClassVar
+
 from pydantic import Field
-from typing import Annotated
-from typing import ClassVar
+
+from kubeapi.core_v1.types.references import ObjectReference
+from kubeapi.meta_v1.types import Condition, ListMeta, ObjectMeta
+from kubeapi.model import AtomicMap, Int32, IntOrString, ListMap, Model, StrategicMerge, always
 
 
 class ClientIPConfig(Model):
@@ -97,7 +90,7 @@ class ServicePort(Model):
     name: str = ""
     node_port: Int32 = 0
     port: Int32 = always(int)
-    protocol: str = always(str)
+    protocol: str = ""
     target_port: IntOrString | None = None
 
 

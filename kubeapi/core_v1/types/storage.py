@@ -4,28 +4,24 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.references import NodeSelector
-from kubeapi.core_v1.types.references import ObjectReference
-from kubeapi.core_v1.types.references import SecretReference
-from kubeapi.core_v1.types.volumes import AWSElasticBlockStoreVolumeSource
-from kubeapi.core_v1.types.volumes import AzureDiskVolumeSource
-from kubeapi.core_v1.types.volumes import FCVolumeSource
-from kubeapi.core_v1.types.volumes import FlockerVolumeSource
-from kubeapi.core_v1.types.volumes import GCEPersistentDiskVolumeSource
-from kubeapi.core_v1.types.volumes import HostPathVolumeSource
-from kubeapi.core_v1.types.volumes import NFSVolumeSource
-from kubeapi.core_v1.types.volumes import PhotonPersistentDiskVolumeSource
-from kubeapi.core_v1.types.volumes import PortworxVolumeSource
-from kubeapi.core_v1.types.volumes import QuobyteVolumeSource
-from kubeapi.core_v1.types.volumes import VsphereVirtualDiskVolumeSource
-from kubeapi.meta_v1.types import ListMeta
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int32
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import Time
-from kubeapi.model import always
 from pydantic import Field
+
+from kubeapi.core_v1.types.references import NodeSelector, ObjectReference, SecretReference
+from kubeapi.core_v1.types.volumes import (
+    AWSElasticBlockStoreVolumeSource,
+    AzureDiskVolumeSource,
+    FCVolumeSource,
+    FlockerVolumeSource,
+    GCEPersistentDiskVolumeSource,
+    HostPathVolumeSource,
+    NFSVolumeSource,
+    PhotonPersistentDiskVolumeSource,
+    PortworxVolumeSource,
+    QuobyteVolumeSource,
+    VsphereVirtualDiskVolumeSource,
+)
+from kubeapi.meta_v1.types import ListMeta, ObjectMeta
+from kubeapi.model import Int32, Model, Quantity, Time, always
 
 
 class AzureFilePersistentVolumeSource(Model):
@@ -85,7 +81,7 @@ class ISCSIPersistentVolumeSource(Model):
     fs_type: str = ""
     initiator_name: str | None = None
     iqn: str = always(str)
-    iscsi_interface: str = always(str)
+    iscsi_interface: str = ""
     lun: Int32 = always(int)
     portals: list[str] = []
     read_only: bool = False
@@ -157,22 +153,22 @@ class PersistentVolumeStatus(Model):
 class RBDPersistentVolumeSource(Model):
     fs_type: str = ""
     image: str = always(str)
-    keyring: str = always(str)
+    keyring: str = ""
     monitors: list[str] = always(list)
-    pool: str = always(str)
+    pool: str = ""
     read_only: bool = False
     secret_ref: SecretReference | None = None
-    user: str = always(str)
+    user: str = ""
 
 
 class ScaleIOPersistentVolumeSource(Model):
-    fs_type: str = always(str)
+    fs_type: str = ""
     gateway: str = always(str)
     protection_domain: str = ""
     read_only: bool = False
     secret_ref: SecretReference = always(lambda: SecretReference())
     ssl_enabled: bool = False
-    storage_mode: str = always(str)
+    storage_mode: str = ""
     storage_pool: str = ""
     system: str = always(str)
     volume_name: str = ""

@@ -4,18 +4,12 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from kubeapi.core_v1.types.claims import PersistentVolumeClaimSpec
-from kubeapi.core_v1.types.references import LocalObjectReference
-from kubeapi.core_v1.types.references import ObjectFieldSelector
-from kubeapi.core_v1.types.references import ResourceFieldSelector
-from kubeapi.meta_v1.types import LabelSelector
-from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int32
-from kubeapi.model import Int64
-from kubeapi.model import Model
-from kubeapi.model import Quantity
-from kubeapi.model import always
 from pydantic import Field
+
+from kubeapi.core_v1.types.claims import PersistentVolumeClaimSpec
+from kubeapi.core_v1.types.references import LocalObjectReference, ObjectFieldSelector, ResourceFieldSelector
+from kubeapi.meta_v1.types import LabelSelector, ObjectMeta
+from kubeapi.model import Int32, Int64, Model, Quantity, always
 
 
 class AWSElasticBlockStoreVolumeSource(Model):
@@ -26,11 +20,11 @@ class AWSElasticBlockStoreVolumeSource(Model):
 
 
 class AzureDiskVolumeSource(Model):
-    kind: str = always(str)
-    caching_mode: str = always(str)
+    kind: str | None = None
+    caching_mode: str | None = None
     disk_name: str = always(str)
     disk_uri: str = always(alias="diskURI", make=str)
-    fs_type: str = always(str)
+    fs_type: str | None = None
     read_only: bool | None = None
 
 
@@ -161,7 +155,7 @@ class ISCSIVolumeSource(Model):
     fs_type: str = ""
     initiator_name: str | None = None
     iqn: str = always(str)
-    iscsi_interface: str = always(str)
+    iscsi_interface: str = ""
     lun: Int32 = always(int)
     portals: list[str] = []
     read_only: bool = False
@@ -234,22 +228,22 @@ class QuobyteVolumeSource(Model):
 class RBDVolumeSource(Model):
     fs_type: str = ""
     image: str = always(str)
-    keyring: str = always(str)
+    keyring: str = ""
     monitors: list[str] = always(list)
-    pool: str = always(str)
+    pool: str = ""
     read_only: bool = False
     secret_ref: LocalObjectReference | None = None
-    user: str = always(str)
+    user: str = ""
 
 
 class ScaleIOVolumeSource(Model):
-    fs_type: str = always(str)
+    fs_type: str = ""
     gateway: str = always(str)
     protection_domain: str = ""
     read_only: bool = False
     secret_ref: LocalObjectReference = always(lambda: LocalObjectReference())
     ssl_enabled: bool = False
-    storage_mode: str = always(str)
+    storage_mode: str = ""
     storage_pool: str = ""
     system: str = always(str)
     volume_name: str = ""

@@ -1,0 +1,37 @@
+"""What every API type promises: Go's omitempty, camelCase on the wire, strict types."""
+
+import pydantic
+import pytest
+
+from kubeapi.core_v1.types import Pod, Service
+from kubeapi.registry import Registry
+
+
+def test_zero_values_of_go_are_left_out_and_pointers_are_kept() -> None:
+    pod = Pod.from_json(
+        b'{"metadata":{"name":"a"},"spec":{"hostNetwork":false,"automountServiceAccountToken":false,'
+        b'"containers":[{"name":"c","args":[]}]}}'
+    )
+    assert pod.to_dict() == {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {"name": "a"},
+        "spec": {"automountServiceAccountToken": False, "containers": [{"name": "c", "resources": {}}]},
+        "status": {},
+    }
+
+
+def test_names_are_snake_case_in_python_and_camel_case_on_the_wire() -> None:
+    service = Service.from_json(b'{"spec":{"clusterIP":"None","clusterIPs":["None"],"ports":[{"port":80}]}}')
+    assert service.spec.cluster_ip == "None"
+    assert service.to_dict()["spec"] == {"clusterIP": "None", "clusterIPs": ["None"], "ports": [{"port": 80}]}
+
+
+@pytest.mark.parametrize("body", [b'{"spec":{"hostNetwork":"yes"}}', b'{"metadata":{"name":1}}', b'{"specx":{}}'])
+def test_wrong_types_and_unknown_fields_are_refused(body: bytes) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        Pod.from_json(body)
+
+
+def test_an_unknown_resource_has_no_row() -> None:
+    assert Registry().resource("", "v1", "pods") is None
