@@ -1,0 +1,393 @@
+"""The Docker Engine as a runtime: the only module that knows Docker.
+
+Calls of the low-level APIClient block, so each goes through a thread. All that Naru makes carries `naru.dev/*` labels with
+its cluster's id; nothing without them is ever looked at. A sandbox is a pause container without a network of its own making
+(`none` or `host`); the pod's containers join its network and IPC namespaces by id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, NotFound
+from docker.errors import ImageNotFound as NoSuchImage
+
+from agent.runtime import pause
+from agent.runtime.docker_exec import Attached
+from agent.runtime.protocol import (
+    Container,
+    ContainerSpec,
+    EngineDown,
+    EngineInfo,
+    ExecResult,
+    ExecSession,
+    Image,
+    ImageNotFound,
+    PodRef,
+    RuntimeEvent,
+    RuntimeFailure,
+    Sandbox,
+    SandboxSpec,
+)
+
+LABEL = "naru.dev/"
+CPU_PERIOD = 100_000
+T = TypeVar("T")
+
+
+def _time(text: str) -> datetime | None:
+    """Docker's time (nanoseconds, or year 1 for never)."""
+    if not text or text.startswith("0001-"):
+        return None
+    stamp, _, rest = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{stamp}.{rest[:6] or '0'}+00:00")
+
+
+class DockerRuntime:
+    """A Runtime on one Docker Engine; cluster is the id that keeps clusters on one engine apart."""
+
+    def __init__(self, cluster: str, base_url: str | None = None, timeout: int = 120) -> None:
+        self.cluster = cluster
+        self._url, self._timeout = base_url or "unix:///var/run/docker.sock", timeout
+        self._client: Any = None
+        self._pool = ThreadPoolExecutor(32, thread_name_prefix="docker")
+        self._has_pause = False
+
+    def _connect(self) -> Any:
+        if self._client is None:
+            self._client = docker.APIClient(base_url=self._url, version="auto", timeout=self._timeout, num_pools=64)
+        return self._client
+
+    async def _call(self, do: Callable[[Any], T]) -> T:
+        """Run do(client) in a thread; the engine's complaints become the seam's."""
+
+        def guarded() -> T:
+            try:
+                return do(self._connect())
+            except NoSuchImage as e:
+                raise ImageNotFound(e.explanation or str(e)) from e
+            except APIError as e:
+                raise RuntimeFailure(f"Error response from daemon: {e.explanation or e}") from e
+            except (DockerException, requests.exceptions.RequestException) as e:
+                raise EngineDown(str(e)) from e
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+
+    async def info(self) -> EngineInfo:
+        """The engine's version, or EngineDown."""
+        info = await self._call(lambda c: c.info())
+        return EngineInfo("docker", info["ServerVersion"], info.get("OperatingSystem", ""), info.get("DockerRootDir", "/"))
+
+    # Images
+
+    async def image(self, ref: str) -> Image | None:
+        """The image if it is here."""
+        try:
+            return await self._call(lambda c: _image(c.inspect_image(ref)))
+        except ImageNotFound:
+            return None
+
+    async def images(self) -> list[Image]:
+        """All images of the engine."""
+        found = await self._call(lambda c: c.images())
+        return [Image(i["Id"], tuple(i.get("RepoTags") or ()), tuple(i.get("RepoDigests") or ()), i["Size"]) for i in found]
+
+    async def pull(self, ref: str) -> Image:
+        """Pull from the image's registry; RuntimeFailure with the engine's words when it can't be had."""
+
+        def pull(c: Any) -> Image:
+            for line in c.pull(ref, stream=True, decode=True):
+                if "error" in line:
+                    raise RuntimeFailure(f"Error response from daemon: {line['error']}")
+            return _image(c.inspect_image(ref))
+
+        return await self._call(pull)
+
+    async def _ensure_pause(self) -> None:
+        if self._has_pause:
+            return
+        if await self.image(pause.IMAGE) is None:
+            tar = pause.root_filesystem(platform.machine())
+            await self._call(
+                lambda c: c.import_image_from_data(
+                    tar, repository=pause.REPOSITORY, tag=pause.TAG, changes=['ENTRYPOINT ["/pause"]']
+                )
+            )
+        self._has_pause = True
+
+    # Sandboxes and containers
+
+    def _labels(self, pod: PodRef, kind: str, attempt: int, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        told = {"cluster": self.cluster, "kind": kind, "pod.namespace": pod.namespace, "pod.name": pod.name}
+        told |= {"pod.uid": pod.uid, "attempt": str(attempt), **(more or {})}
+        return {LABEL + key: value for key, value in told.items()}
+
+    async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
+        """Create and start a sandbox; one of the same attempt left half made is replaced."""
+        await self._ensure_pause()
+        name = f"naru_{self.cluster}_{spec.pod.namespace}_{spec.pod.name}_{spec.pod.uid}_{spec.attempt}"
+
+        def make(c: Any) -> Sandbox:
+            host = c.create_host_config(
+                network_mode=spec.network,
+                ipc_mode="host" if spec.host_ipc else "shareable",
+                pid_mode="host" if spec.host_pid else None,
+                sysctls=dict(spec.sysctls) or None,
+                security_opt=["no-new-privileges"],
+                oom_score_adj=-998,
+                shm_size="64m",
+            )
+            made = c.create_container(
+                pause.IMAGE,
+                name=name,
+                hostname=spec.hostname if spec.network != "host" else None,
+                labels=self._labels(spec.pod, "sandbox", spec.attempt),
+                host_config=host,
+            )
+            c.start(made["Id"])
+            pid = c.inspect_container(made["Id"])["State"]["Pid"]
+            return Sandbox(made["Id"], spec.pod, spec.attempt, pid > 0, pid)
+
+        with contextlib.suppress(RuntimeFailure):  # usually there is none, and the engine says so
+            await self.remove(name)
+        return await self._call(make)
+
+    async def create_container(self, spec: ContainerSpec) -> str:
+        """Create a container in its pod's sandbox; start it with `start`."""
+        name = f"naru_{self.cluster}_{spec.pod.namespace}_{spec.pod.name}_{spec.pod.uid}_{spec.name}_{spec.attempt}"
+        more = {"container": spec.name, "sandbox": spec.sandbox_id, "crashes": str(spec.crashes)}
+        more["message"] = spec.message_path
+        joined = f"container:{spec.sandbox_id}"
+        r, s = spec.resources, spec.security
+
+        def make(c: Any) -> str:
+            host = c.create_host_config(
+                network_mode=joined,
+                ipc_mode=joined,
+                pid_mode="host" if spec.host_pid else joined if spec.share_pids else None,
+                binds=[_bind(m.source, m.target, m.read_only, m.propagation) for m in spec.mounts],
+                cpu_shares=r.cpu_shares or None,
+                cpu_quota=r.cpu_quota or None,
+                cpu_period=CPU_PERIOD if r.cpu_quota else None,
+                mem_limit=r.memory or None,
+                memswap_limit=r.memory or None,
+                oom_score_adj=r.oom_score_adj,
+                privileged=s.privileged,
+                read_only=s.read_only_root,
+                cap_add=list(s.add_capabilities) or None,
+                cap_drop=list(s.drop_capabilities) or None,
+                group_add=list(s.groups) or None,
+                security_opt=["no-new-privileges"] if s.no_new_privileges else None,
+                log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+            )
+            made = c.create_container(
+                spec.image,
+                command=list(spec.args) or None,
+                entrypoint=list(spec.entrypoint) or None,
+                name=name,
+                environment=list(spec.env),
+                working_dir=spec.working_dir or None,
+                user=s.user or None,
+                labels=self._labels(spec.pod, "container", spec.attempt, more),
+                host_config=host,
+                stdin_open=spec.stdin,
+                tty=spec.tty,
+                stop_signal=spec.stop_signal or None,
+                healthcheck={"test": ["NONE"]},
+            )
+            return str(made["Id"])
+
+        return await self._call(make)
+
+    async def start(self, container_id: str) -> None:
+        """Start; RuntimeFailure with the engine's words if its process can't be made."""
+        await self._call(lambda c: c.start(container_id))
+
+    async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
+        """Ask to end, and after grace seconds end it. Returns when it is dead; one that is gone is no error."""
+
+        def stop(c: Any) -> None:
+            with contextlib.suppress(NotFound):
+                if signal:
+                    c.kill(container_id, signal)
+                if grace <= 0:
+                    with contextlib.suppress(APIError):  # it is not running: what we want
+                        c.kill(container_id)
+                    return
+                c.stop(container_id, timeout=int(grace))
+
+        await self._call(stop)
+
+    async def remove(self, container_id: str) -> None:
+        """Remove, running or not."""
+
+        def remove(c: Any) -> None:
+            with contextlib.suppress(NotFound):
+                c.remove_container(container_id, force=True, v=True)
+
+        await self._call(remove)
+
+    async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
+        """All sandboxes and containers of the cluster, or of one pod, as they are now."""
+        labels = [f"{LABEL}cluster={self.cluster}", *([f"{LABEL}pod.uid={pod_uid}"] if pod_uid else [])]
+
+        def look(c: Any) -> list[dict[str, Any]]:
+            found = []
+            for row in c.containers(all=True, filters={"label": labels}):
+                with contextlib.suppress(NotFound):  # removed since the list was made
+                    found.append(c.inspect_container(row["Id"]))
+            return found
+
+        sandboxes, containers = [], []
+        for seen in await self._call(look):
+            if seen["Config"]["Labels"][LABEL + "kind"] == "sandbox":
+                sandboxes.append(_sandbox(seen))
+            else:
+                containers.append(_container(seen))
+        return sandboxes, containers
+
+    async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
+        """What happens to this cluster's containers from now on; raises EngineDown when the engine goes."""
+        filters = {"type": "container", "label": f"{LABEL}cluster={self.cluster}"}
+        stream = await self._call(lambda c: c.events(decode=True, filters=filters))
+        async for event in _threaded(stream, stream.close):
+            labels = event["Actor"]["Attributes"]
+            yield RuntimeEvent(event["Action"], event["Actor"]["ID"], labels.get(LABEL + "pod.uid", ""))
+        raise EngineDown("the engine's event stream ended")
+
+    # Inside containers
+
+    async def exec(self, container_id: str, command: list[str], timeout: float) -> ExecResult:
+        """Run a command to its end; TimeoutError after timeout seconds (the command is left to itself)."""
+
+        def run(c: Any) -> ExecResult:
+            made = c.exec_create(container_id, command)
+            output = c.exec_start(made["Id"])
+            return ExecResult(c.exec_inspect(made["Id"])["ExitCode"] or 0, output)
+
+        return await asyncio.wait_for(self._call(run), timeout)
+
+    async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> ExecSession:
+        """A command with its streams open."""
+
+        def run(c: Any) -> Attached:
+            made = c.exec_create(container_id, command, stdin=stdin, tty=tty)
+            return Attached(c, c.exec_start(made["Id"], tty=tty, socket=True), tty, exec_id=made["Id"])
+
+        return await self._call(run)
+
+    async def attach(self, container_id: str, tty: bool, stdin: bool) -> ExecSession:
+        """The container's own streams, from now on."""
+        params = {"stdin": stdin, "stdout": True, "stderr": True, "stream": True}
+        return await self._call(
+            lambda c: Attached(c, c.attach_socket(container_id, params), tty, container_id=container_id)
+        )
+
+    async def logs(
+        self, container_id: str, *, follow: bool = False, tail: int | None = None, since: float = 0, timestamps: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """What the container wrote, standard output and error in order."""
+        stream = await self._call(
+            lambda c: c.logs(
+                container_id,
+                stream=True,
+                follow=follow,
+                tail="all" if tail is None else tail,
+                since=since or None,
+                timestamps=timestamps,
+            )
+        )
+        async for chunk in _threaded(stream, stream.close):
+            yield chunk
+
+    async def stats(self, container_id: str) -> Mapping[str, object]:
+        """One sample of what the container uses, as the engine gives it."""
+        sample: Mapping[str, object] = await self._call(lambda c: c.stats(container_id, stream=False, one_shot=True))
+        return sample
+
+    async def ensure_volume(self, name: str) -> None:
+        """A named volume that outlives every pod (nothing happens if it is there)."""
+        await self._call(lambda c: c.create_volume(name, labels={LABEL + "cluster": self.cluster}))
+
+    async def close(self) -> None:
+        """Let go of the engine; what runs goes on."""
+        if self._client is not None:
+            self._client.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _threaded(stream: Any, close: Callable[[], None]) -> AsyncGenerator[Any, None]:
+    """A blocking iterator as an async one: a thread reads ahead into a queue; leaving closes the stream under it."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bool, Any]]()
+
+    def read() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            try:
+                for item in stream:
+                    loop.call_soon_threadsafe(queue.put_nowait, (True, item))
+            except (OSError, ValueError, DockerException, AttributeError, requests.exceptions.RequestException):
+                pass  # the connection was closed, by us or by the engine: either way the end
+            loop.call_soon_threadsafe(queue.put_nowait, (False, None))
+
+    threading.Thread(target=read, name="docker-stream", daemon=True).start()
+    try:
+        while (got := await queue.get())[0]:
+            yield got[1]
+    finally:
+        with contextlib.suppress(OSError, DockerException, AttributeError):  # it may be closed already
+            close()
+
+
+def _bind(source: str, target: str, read_only: bool, propagation: str) -> str:
+    options = ",".join(filter(None, ["ro" if read_only else "rw", propagation]))
+    return f"{source}:{target}:{options}"
+
+
+def _image(seen: dict[str, Any]) -> Image:
+    config = seen.get("Config") or {}
+    tags, digests = tuple(seen.get("RepoTags") or ()), tuple(seen.get("RepoDigests") or ())
+    return Image(seen["Id"], tags, digests, seen.get("Size", 0), config.get("User", ""))
+
+
+def _pod(labels: Mapping[str, str]) -> PodRef:
+    return PodRef(labels[LABEL + "pod.namespace"], labels[LABEL + "pod.name"], labels[LABEL + "pod.uid"])
+
+
+def _sandbox(seen: dict[str, Any]) -> Sandbox:
+    labels, state = seen["Config"]["Labels"], seen["State"]
+    return Sandbox(seen["Id"], _pod(labels), int(labels[LABEL + "attempt"]), state["Running"], state["Pid"])
+
+
+def _container(seen: dict[str, Any]) -> Container:
+    labels, state = seen["Config"]["Labels"], seen["State"]
+    failed = state["Status"] == "created" and bool(state.get("Error"))
+    return Container(
+        id=seen["Id"],
+        pod=_pod(labels),
+        name=labels[LABEL + "container"],
+        attempt=int(labels[LABEL + "attempt"]),
+        sandbox_id=labels[LABEL + "sandbox"],
+        phase="running" if state["Running"] else "created" if state["Status"] == "created" and not failed else "exited",
+        crashes=int(labels[LABEL + "crashes"]),
+        exit_code=128 if failed else state["ExitCode"],
+        oom_killed=state.get("OOMKilled", False),
+        error=state.get("Error", "") if failed else "",
+        created_at=_time(seen["Created"]),
+        started_at=_time(state["StartedAt"]),
+        finished_at=_time(state["FinishedAt"]) or (_time(seen["Created"]) if failed else None),
+        image=seen["Config"]["Image"],
+        image_id=seen["Image"],
+        message_path=labels.get(LABEL + "message", ""),
+        pid=state["Pid"],
+    )
+
+
