@@ -1,0 +1,133 @@
+"""The long-running processes of a cluster on this machine: started, found again, ended.
+
+A process is known by DATA_DIR/run/NAME.json: its number and the kernel's start time for it, so that a number given to
+somebody else since is never taken for ours. Readiness is told through a pipe (--ready-fd), not polled for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+
+class StartError(RuntimeError):
+    """A process ended, or said nothing, before it was ready; the message has the end of its log."""
+
+
+class Identity(NamedTuple):
+    """pid, and the start time of that process in clock ticks since boot (/proc/PID/stat, field 22)."""
+
+    pid: int
+    started: int
+
+
+def _started(pid: int) -> int | None:
+    """The start time of a process that runs, None for one that is gone or only waits to be reaped."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, *rest = stat.rpartition(")")[2].split()
+    return None if state == "Z" else int(rest[18])
+
+
+class Process:
+    """One of a cluster's processes (`server` or `agent`)."""
+
+    def __init__(self, data_dir: pathlib.Path, name: str) -> None:
+        self.data_dir, self.name = data_dir, name
+        self.log = data_dir / "logs" / f"{name}.log"
+        self._record = data_dir / "run" / f"{name}.json"
+
+    def identity(self) -> Identity | None:
+        """The running process, or None."""
+        try:
+            found = Identity(**json.loads(self._record.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return found if _started(found.pid) == found.started else None
+
+    def start(self, arguments: list[str], deadline: float = 30.0) -> Identity:
+        """Start `naru NAME ARGUMENTS` in a session of its own and return when it is ready.
+
+        Raises StartError after `deadline` seconds or when it ends first.
+        """
+        for folder in (self.log.parent, self._record.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        reader, writer = os.pipe()
+        command = [sys.executable, "-m", "naru", self.name, "--data-dir", str(self.data_dir), "--ready-fd", str(writer)]
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                command + arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(writer,),
+                start_new_session=True,
+            )
+        os.close(writer)
+        try:
+            started = _started(child.pid)
+            if started is not None:
+                self._record.write_text(json.dumps({"pid": child.pid, "started": started}))
+            ready, _, _ = select.select([reader], [], [], deadline)
+            if not ready or started is None or os.read(reader, 16) == b"":
+                said = self.log.read_text(errors="replace").splitlines()[-12:]
+                why = "ended" if ready else f"was not ready after {deadline:.0f} s"
+                raise StartError(f"the {self.name} {why}; the end of {self.log}:\n" + "\n".join(said))
+        finally:
+            os.close(reader)
+        return Identity(child.pid, started)
+
+    def stop(self, deadline: float = 20.0) -> bool:
+        """End the process (SIGTERM, after `deadline` seconds SIGKILL); whether one ran."""
+        found = self.identity()
+        if found is None:
+            return False
+        pidfd = os.pidfd_open(found.pid)
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+            if not select.select([pidfd], [], [], deadline)[0]:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                select.select([pidfd], [], [], deadline)
+        finally:
+            os.close(pidfd)
+        self._record.unlink(missing_ok=True)
+        return True
+
+
+def tell_ready(descriptor: int | None) -> None:
+    """Say that this process is ready, to whoever started it with --ready-fd."""
+    if descriptor is not None:
+        os.write(descriptor, b"ready\n")
+        os.close(descriptor)
+
+
+def wait_for_end(*processes: Process) -> Process:
+    """Block until one of these running processes ends; returns it."""
+    poll = select.poll()
+    by_descriptor = {}
+    for process in processes:
+        found = process.identity()
+        if found is None:
+            return process
+        by_descriptor[os.pidfd_open(found.pid)] = process
+    try:
+        for descriptor in by_descriptor:
+            poll.register(descriptor, select.POLLIN)
+        return by_descriptor[poll.poll()[0][0]]
+    finally:
+        for descriptor in by_descriptor:
+            os.close(descriptor)
+
+
+def milliseconds_since(start: float) -> int:
+    """Whole milliseconds since a time.monotonic() reading."""
+    return round((time.monotonic() - start) * 1000)

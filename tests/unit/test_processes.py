@@ -1,0 +1,59 @@
+"""A cluster's processes are found again, ended once, and never mistaken for somebody else's."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from naru.processes import Process, StartError, wait_for_end
+
+
+@pytest.fixture
+def sleeper():
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    yield child
+    child.kill()
+    child.wait()
+
+
+def record(process: Process, pid: int, started: int) -> None:
+    path = process.data_dir / "run" / f"{process.name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"pid": pid, "started": started}))
+
+
+def start_time(pid: int) -> int:
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def test_a_number_that_was_given_to_another_process_is_not_ours(tmp_path, sleeper) -> None:
+    process = Process(tmp_path, "server")
+    record(process, sleeper.pid, start_time(sleeper.pid) - 1)
+    assert process.identity() is None
+    assert process.stop() is False
+    assert sleeper.poll() is None
+
+
+def test_a_running_process_is_found_and_ended(tmp_path, sleeper) -> None:
+    process = Process(tmp_path, "server")
+    record(process, sleeper.pid, start_time(sleeper.pid))
+    found = process.identity()
+    assert found is not None and found.pid == sleeper.pid
+    assert process.stop(deadline=10) is True
+    assert sleeper.wait(10) == -15
+    assert process.identity() is None
+
+
+def test_the_end_of_a_process_is_noticed(tmp_path, sleeper) -> None:
+    process = Process(tmp_path, "server")
+    record(process, sleeper.pid, start_time(sleeper.pid))
+    os.kill(sleeper.pid, 9)
+    assert wait_for_end(process) is process
+
+
+def test_a_process_that_ends_before_it_is_ready_is_told_with_its_log(tmp_path) -> None:
+    with pytest.raises(StartError, match="no command"):
+        Process(tmp_path, "nothing").start([])
