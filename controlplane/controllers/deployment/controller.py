@@ -1,0 +1,128 @@
+"""The Deployment controller's shell: Deployments, their ReplicaSets and pods in; `plan` decides; writes and Events out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import ClassVar
+
+from controlplane.controllers.controller import Controller, itself, key_of, split
+from controlplane.controllers.deployment.history import REVISION, same_template
+from controlplane.controllers.deployment.plan import Plan, plan
+from controlplane.controllers.deployment.status import deadline
+from controlplane.controllers.owners import adoption_patch, controller_of, plan_claims, release_patch
+from kubeapi.apps_v1.types import Deployment, ReplicaSet
+from kubeapi.core_v1.types import Pod
+from kubeapi.errors import ApiError
+from kubeapi.selectors import matches
+
+
+class DeploymentController(Controller):
+    """Key: a Deployment."""
+
+    name: ClassVar[str] = "deployment-controller"
+    component: ClassVar[str] = "deployment-controller"
+
+    def setup(self) -> None:
+        self._deployments = self.watch(Deployment, itself)
+        self._sets = self.watch(ReplicaSet, self._owners_of_set)
+        self._pods = self.watch(Pod, self._owners_of_pod)
+
+    def _owners_of_set(self, rs: ReplicaSet) -> Iterable[str]:
+        owner = controller_of(rs.metadata)
+        if owner is not None:
+            return [f"{rs.metadata.namespace}/{owner.name}"] if owner.kind == "Deployment" else []
+        found = self._deployments.list(rs.metadata.namespace)
+        return [key_of(d) for d in found if matches(d.spec.selector, rs.metadata.labels)]
+
+    def _owners_of_pod(self, pod: Pod) -> Iterable[str]:
+        # Only Recreate looks at pods: it waits until the last old one is gone.
+        owner = controller_of(pod.metadata)
+        rs = self._sets.get(pod.metadata.namespace, owner.name) if owner and owner.kind == "ReplicaSet" else None
+        above = controller_of(rs.metadata) if rs else None
+        deployment = self._deployments.get(pod.metadata.namespace, above.name) if above else None
+        return [key_of(deployment)] if deployment and deployment.spec.strategy.type == "Recreate" else []
+
+    async def reconcile(self, key: str) -> None:
+        namespace, name = split(key)
+        deployment = self._deployments.get(namespace, name)
+        if deployment is None:
+            return
+        sets = await self._claim(deployment)
+        own = {rs.metadata.uid for rs in sets}
+        pods = Counter(
+            owner.uid
+            for pod in self._pods.list(namespace)
+            if pod.status.phase not in ("Succeeded", "Failed")
+            and (owner := controller_of(pod.metadata)) is not None
+            and owner.uid in own
+        )
+        now = self.clock.now()
+        step = plan(deployment, sets, pods, now)
+        await self._carry_out(deployment, sets, step)
+        after = deployment.clone()
+        after.status = step.status
+        if (due := deadline(after)) is not None and due > now:
+            self.queue.add_after(key, (due - now).total_seconds() + 1)
+
+    async def _claim(self, deployment: Deployment) -> list[ReplicaSet]:
+        mine = plan_claims(deployment, deployment.spec.selector, self._sets.list(deployment.metadata.namespace))
+        held = list(mine.held)
+        for rs in mine.adopt:
+            held.append(await self._patch(rs, adoption_patch(deployment, rs)))
+        for rs in mine.release:
+            await self._patch(rs, release_patch(deployment, rs))
+        return held
+
+    async def _patch(self, rs: ReplicaSet, patch: dict[str, object]) -> ReplicaSet:
+        return await self.client.patch(
+            ReplicaSet, rs.metadata.name, patch, namespace=rs.metadata.namespace, type="strategic"
+        )
+
+    async def _carry_out(self, deployment: Deployment, sets: list[ReplicaSet], step: Plan) -> None:
+        if step.create is not None and not await self._create(deployment, step.create):
+            return
+        before = {rs.metadata.name: rs.spec.replicas or 0 for rs in sets}
+        for rs in step.update:
+            await self.client.update(rs)
+            self._tell_scaled(deployment, rs, before[rs.metadata.name])
+        for rs in step.delete:
+            await self.client.delete(ReplicaSet, rs.metadata.name, rs.metadata.namespace, uid=rs.metadata.uid)
+        if step.revision and step.revision != deployment.metadata.annotations.get(REVISION):
+            deployment = await self.client.patch(
+                Deployment,
+                deployment.metadata.name,
+                {"metadata": {"annotations": {REVISION: step.revision}}},
+                namespace=deployment.metadata.namespace,
+            )
+        if step.status != deployment.status:
+            written = deployment.clone()
+            written.status = step.status
+            await self.client.update_status(written)
+
+    async def _create(self, deployment: Deployment, rs: ReplicaSet) -> bool:
+        """Create the new ReplicaSet; False if its name belongs to another template, so that the next hash is tried."""
+        try:
+            await self.client.create(rs)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            found = await self.client.get(ReplicaSet, rs.metadata.name, rs.metadata.namespace)
+            owner = controller_of(found.metadata)
+            if owner and owner.uid == deployment.metadata.uid and same_template(found.spec.template, rs.spec.template):
+                return True  # the informer has not shown our own yet
+            collided = deployment.clone()
+            collided.status.collision_count = (collided.status.collision_count or 0) + 1
+            await self.client.update_status(collided)
+            return False
+        self._tell_scaled(deployment, rs, 0)
+        return True
+
+    def _tell_scaled(self, deployment: Deployment, rs: ReplicaSet, before: int) -> None:
+        now = rs.spec.replicas or 0
+        if now != before:
+            way = "up" if now > before else "down"
+            message = f"Scaled {way} replica set {rs.metadata.name} from {before} to {now}"
+            self.recorder.event(deployment, "Normal", "ScalingReplicaSet", message)
+
+

@@ -1,0 +1,156 @@
+"""Events: what a component did to an object, for people. The same Event again raises its count instead of making another.
+
+Recording never waits and never fails the caller: Events are written in order by one task in the background. More than ten
+similar Events of one object within ten minutes (same reason, other words) are combined into one, as client-go does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import structlog
+
+from kubeapi.client.client import Client
+from kubeapi.clock import Clock
+from kubeapi.core_v1.types import Event, EventSource, ObjectReference
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
+
+log = structlog.get_logger()
+_REMEMBERED = 4096
+_SIMILAR = 10
+_WINDOW = 600.0
+_TRIES = 3
+
+
+class _Said(NamedTuple):
+    reference: ObjectReference
+    type: str
+    reason: str
+    message: str
+    at: datetime
+
+
+class _Written(NamedTuple):
+    name: str
+    count: int
+    last: datetime
+
+
+class Recorder:
+    """Records Events of one component, on one host."""
+
+    def __init__(self, client: Client, component: str, host: str = "", *, clock: Clock) -> None:
+        self._client, self._component, self._host, self._clock = client, component, host, clock
+        self._queue: asyncio.Queue[_Said] = asyncio.Queue()
+        self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
+        self._similar: OrderedDict[tuple[str, ...], tuple[set[str], datetime]] = OrderedDict()
+        self._task: asyncio.Task[None] | None = None
+
+    def event(self, obj: Any, type: str, reason: str, message: str) -> None:
+        """Record an Event (type Normal or Warning) about an object, or about an ObjectReference to one."""
+        reference = obj if isinstance(obj, ObjectReference) else reference_of(obj)
+        self._queue.put_nowait(_Said(reference, type, reason, message, self._clock.now()))
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._write_all())
+
+    async def flush(self) -> None:
+        """Wait until everything recorded so far is written."""
+        await self._queue.join()
+
+    async def close(self) -> None:
+        """Stop writing; what is not written yet is given up."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _write_all(self) -> None:
+        while True:
+            said = await self._queue.get()
+            try:
+                await self._write(self._combined(said))
+            except (ApiError, OSError) as error:
+                # An Event is told once and never owed: the namespace may be going, or the server may be away.
+                log.debug("event not recorded", reason=said.reason, error=str(error))
+            finally:
+                self._queue.task_done()
+
+    def _combined(self, said: _Said) -> _Said:
+        ref = said.reference
+        group = (ref.uid, ref.namespace, ref.name, ref.field_path, said.type, said.reason)
+        messages, last = self._similar.pop(group, (set(), said.at))
+        if (said.at - last).total_seconds() > _WINDOW:
+            messages = set()
+        messages.add(said.message)
+        self._similar[group] = (messages, said.at)
+        while len(self._similar) > _REMEMBERED:
+            self._similar.popitem(last=False)
+        if len(messages) <= _SIMILAR:
+            return said
+        messages.intersection_update({said.message}.union(list(messages)[:_SIMILAR]))
+        messages.add(said.message)
+        return said._replace(message=f"(combined from similar events): {said.message}")
+
+    async def _write(self, said: _Said) -> None:
+        ref = said.reference
+        combined = said.message.startswith("(combined from similar events)")
+        words = "" if combined else said.message
+        key = (ref.uid, ref.namespace, ref.name, ref.field_path, said.type, said.reason, words)
+        known = self._written.pop(key, None)
+        if known is not None and (await self._again(said, known, key)):
+            return
+        stamp = int(said.at.timestamp() * 1e9)
+        event = Event(
+            metadata=ObjectMeta(name=f"{ref.name}.{stamp:x}", namespace=ref.namespace or "default"),
+            involved_object=ref,
+            type=said.type,
+            reason=said.reason,
+            message=said.message,
+            source=EventSource(component=self._component, host=self._host),
+            reporting_component=self._component,
+            reporting_instance=self._host,
+            first_timestamp=said.at,
+            last_timestamp=said.at,
+            count=1,
+        )
+        for number in range(_TRIES):
+            try:
+                await self._client.create(event)
+                break
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+                event.metadata.name = f"{ref.name}.{stamp + number + 1:x}"
+        self._remember(key, _Written(event.metadata.name, 1, said.at))
+
+    async def _again(self, said: _Said, known: _Written, key: tuple[str, ...]) -> bool:
+        patch = {"count": known.count + 1, "lastTimestamp": said.at.strftime("%Y-%m-%dT%H:%M:%SZ"), "message": said.message}
+        try:
+            await self._client.patch(Event, known.name, patch, namespace=said.reference.namespace or "default")
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return False  # expired in the meantime: a new one begins
+        self._remember(key, _Written(known.name, known.count + 1, said.at))
+        return True
+
+    def _remember(self, key: tuple[str, ...], written: _Written) -> None:
+        self._written[key] = written
+        while len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
+
+
+def reference_of(obj: Any, field_path: str = "") -> ObjectReference:
+    """The reference by which an Event finds its object."""
+    return ObjectReference(
+        api_version=obj.api_version,
+        kind=obj.kind,
+        namespace=obj.metadata.namespace,
+        name=obj.metadata.name,
+        uid=obj.metadata.uid,
+        resource_version=obj.metadata.resource_version,
+        field_path=field_path,
+    )
