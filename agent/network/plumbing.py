@@ -1,0 +1,169 @@
+"""The kernel's devices, addresses and routes of a node, through netlink, as a CNI plugin makes them.
+
+    pod's netns                    host
+    eth0 10.244.0.5/32 ── veth ── bridge naru-XXXX 10.244.0.1/24 ── routing, rules ── outside
+         default via 10.244.0.1        + 10.96.0.10/32 (DNS)
+
+A pod's address is a /32 and its only neighbour the gateway: also pods of one bridge are routed, never switched, so every
+packet and every reply meets the Service rules whatever bridge-nf-call-iptables says (it belongs to the whole machine, and
+to Docker). The device's alias holds the pod's uid and address: the only record of the allocation, gone with the device.
+
+Each function may be repeated; what exists is adopted. All take an open `IPRoute`, block, and raise `NetlinkError`.
+"""
+
+from __future__ import annotations
+
+import errno
+import pathlib
+from typing import Any, NamedTuple
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from agent.network.addresses import hardware_address
+from agent.network.config import NetworkConfig
+
+FALLBACK_METRIC = 2**31  # behind every other route: reached only where the bridge is gone
+
+
+class Attachment(NamedTuple):
+    """A pod's plug in the bridge."""
+
+    pod_uid: str
+    address: str
+    device: str
+
+
+def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
+    """The bridge with its addresses, the routes that keep cluster addresses on this machine, and the sysctls."""
+    for network in (config.pod_range, config.service_range):  # before anything can use them
+        ip.route("replace", dst=network, type="unreachable", priority=FALLBACK_METRIC)
+    bridge = _index(ip, config.bridge)
+    if bridge is None:
+        # A hardware address of its own: otherwise it takes the lowest of its ports, and changes as pods come and go.
+        ip.link("add", ifname=config.bridge, kind="bridge", address=hardware_address(config.gateway), mtu=_uplink_mtu(ip))
+        bridge = _required(ip, config.bridge)
+    length = int(config.pod_cidr.partition("/")[2])
+    ip.addr("replace", index=bridge, address=config.gateway, prefixlen=length)
+    ip.addr("replace", index=bridge, address=config.dns_address, prefixlen=32)
+    ip.link("set", index=bridge, state="up")
+    # The kernel looks a route up before it rewrites what the host itself sends to a Service: this one lets it through to
+    # the rules, with a source that pods can answer. What no rule takes is rejected there.
+    ip.route("replace", dst=config.service_range, oif=bridge, prefsrc=config.gateway, scope="link", priority=0)
+    _sysctl("net/ipv4/ip_forward", "1")
+    # NodePorts on 127.0.0.1: the rules rewrite both ends, and refuse pods that try to reach the host's loopback by it.
+    _sysctl(f"net/ipv4/conf/{config.bridge}/route_localnet", "1")
+    # A pod must not learn that its neighbour is nearer than the gateway.
+    _sysctl(f"net/ipv4/conf/{config.bridge}/send_redirects", "0")
+    _sysctl("net/ipv4/conf/all/send_redirects", "0")
+
+
+def ensure_attached(ip: IPRoute, config: NetworkConfig, pod_uid: str, pid: int, address: str) -> Attachment:
+    """Plug the network namespace of process `pid` into the bridge with `address`, as its eth0."""
+    device = config.veth(pod_uid)
+    detach(ip, config, pod_uid)  # a half-made pair, or the one of an earlier sandbox that still lingers
+    bridge = _required(ip, config.bridge)
+    ip.link(
+        "add",
+        ifname=device,
+        kind="veth",
+        mtu=_mtu(ip, bridge),
+        peer={"ifname": "eth0", "address": hardware_address(address), "net_ns_pid": pid, "mtu": _mtu(ip, bridge)},
+    )
+    index = _required(ip, device)
+    try:
+        ip.link("set", index=index, master=bridge, state="up", ifalias=f"{pod_uid} {address}")
+        # With bridge-nf-call-iptables a Service's rewritten packet may leave through the port it came in by.
+        ip.brport("set", index=index, mode=1)
+        with IPRoute(netns=f"/proc/{pid}/ns/net") as pod:
+            eth0, loopback = _required(pod, "eth0"), _required(pod, "lo")
+            pod.link("set", index=loopback, state="up")
+            pod.addr("replace", index=eth0, address=address, prefixlen=32)
+            pod.link("set", index=eth0, state="up")
+            pod.route("replace", dst=f"{config.gateway}/32", oif=eth0, scope="link", prefsrc=address)
+            pod.route("replace", dst="default", gateway=config.gateway, oif=eth0)
+    except BaseException:
+        detach(ip, config, pod_uid)
+        raise
+    return Attachment(pod_uid, address, device)
+
+
+def detach(ip: IPRoute, config: NetworkConfig, pod_uid: str) -> None:
+    """Remove a pod's veth pair, if there is one."""
+    _delete(ip, config.veth(pod_uid))
+
+
+def observe_attachments(ip: IPRoute, config: NetworkConfig) -> dict[str, Attachment]:
+    """Every plug of this cluster that exists, by pod uid. A pair dies with its sandbox's namespace."""
+    found = {}
+    for link in ip.get_links():
+        name, alias = link.get("ifname") or "", link.get("ifalias") or ""
+        if name.startswith(config.veth_prefix) and alias.count(" ") == 1:
+            uid, address = alias.split()
+            found[uid] = Attachment(uid, address, name)
+    return found
+
+
+def plugged_into(ip: IPRoute, device: str, pid: int) -> bool:
+    """Whether the device's other end is the eth0 of process `pid`'s namespace."""
+    index = _index(ip, device)
+    if index is None:
+        return False
+    with IPRoute(netns=f"/proc/{pid}/ns/net") as pod:
+        return any(link.get("ifname") == "eth0" and link.get("link") == index for link in pod.get_links())
+
+
+def remove_node(ip: IPRoute, config: NetworkConfig) -> None:
+    """Remove every device and route of this cluster, found by name. The fallback routes go last."""
+    for link in list(ip.get_links()):
+        if (link.get("ifname") or "").startswith(config.veth_prefix):
+            _delete(ip, link.get("ifname"))
+    _delete(ip, config.bridge)
+    for network in (config.pod_range, config.service_range):
+        try:
+            ip.route("del", dst=network, type="unreachable", priority=FALLBACK_METRIC)
+        except NetlinkError as error:
+            if error.code != errno.ESRCH:
+                raise
+
+
+def _uplink_mtu(ip: IPRoute) -> int:
+    """The MTU of the device that leads outside: a bigger one in the pods would lose packets where ICMP is filtered."""
+    for route in ip.get_default_routes(family=2):
+        if (index := route.get("oif")) is not None:
+            return _mtu(ip, index)
+    return 1500
+
+
+def _mtu(ip: IPRoute, index: int) -> int:
+    (link,) = ip.get_links(index)
+    return int(link.get("mtu"))
+
+
+def _index(ip: IPRoute, name: str) -> int | None:
+    found: list[Any] = list(ip.link_lookup(ifname=name))
+    return int(found[0]) if found else None
+
+
+def _required(ip: IPRoute, name: str) -> int:
+    index = _index(ip, name)
+    if index is None:
+        raise NetlinkError(errno.ENODEV, f"no device {name}")
+    return index
+
+
+def _delete(ip: IPRoute, name: str) -> None:
+    index = _index(ip, name)
+    if index is None:
+        return
+    try:
+        ip.link("del", index=index)
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:  # its namespace died meanwhile
+            raise
+
+
+def _sysctl(name: str, value: str) -> None:
+    path = pathlib.Path("/proc/sys") / name
+    if path.read_text().strip() != value:
+        path.write_text(value)
