@@ -28,8 +28,9 @@ log = structlog.get_logger()
 class Context:
     """What a manager hands to its controllers: client, registry, clock, random numbers, and informers by kind."""
 
-    def __init__(self, client: Client, registry: Registry, clock: Clock, rng: random.Random) -> None:
+    def __init__(self, client: Client, registry: Registry, clock: Clock, rng: random.Random, root_ca: str = "") -> None:
         self.client, self.registry, self.clock, self.rng = client, registry, clock, rng
+        self.root_ca = root_ca  # the cluster's CA, as PEM text
         self._informers: dict[type[Model], Informer[Any]] = {}
 
     def informer(self, model: type[M]) -> Informer[M]:

@@ -84,14 +84,14 @@ class Recorder:
         messages, last = self._similar.pop(group, (set(), said.at))
         if (said.at - last).total_seconds() > _WINDOW:
             messages = set()
-        messages.add(said.message)
+        familiar = said.message in messages or len(messages) < _SIMILAR
+        if familiar:
+            messages.add(said.message)
         self._similar[group] = (messages, said.at)
         while len(self._similar) > _REMEMBERED:
             self._similar.popitem(last=False)
-        if len(messages) <= _SIMILAR:
+        if familiar:
             return said
-        messages.intersection_update({said.message}.union(list(messages)[:_SIMILAR]))
-        messages.add(said.message)
         return said._replace(message=f"(combined from similar events): {said.message}")
 
     async def _write(self, said: _Said) -> None:

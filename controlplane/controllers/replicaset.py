@@ -1,0 +1,225 @@
+"""ReplicaSet: keeps so many pods of one template.
+
+Watches ReplicaSets and pods; a pod's key is its controller, or every ReplicaSet that could adopt it. What was just created or
+deleted is not in the informer yet, so `InFlight` lays it over the informer's view: nothing is created twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar, NamedTuple
+
+from controlplane.controllers.controller import Controller, itself, key_of, split
+from controlplane.controllers.owners import adoption_patch, controller_of, plan_claims, reference_to, release_patch
+from controlplane.controllers.pods import available_at, deletion_rank, is_active, is_ready
+from kubeapi.apps_v1.types import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
+from kubeapi.core_v1.types import Pod
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.selectors import matches
+
+BURST = 500
+_FORGET = timedelta(minutes=5)
+
+
+class Step(NamedTuple):
+    """How many pods to create, and which to delete."""
+
+    create: int
+    delete: list[Pod]
+
+
+def plan(rs: ReplicaSet, pods: Sequence[Pod]) -> Step:
+    """The difference between what there is and what should be; at most BURST at a time."""
+    active = [p for p in pods if is_active(p)]
+    surplus = len(active) - (rs.spec.replicas or 0)
+    if rs.metadata.deletion_timestamp is not None or surplus == 0:
+        return Step(0, [])
+    if surplus < 0:
+        return Step(min(-surplus, BURST), [])
+    crowd = Counter(p.spec.node_name for p in active)
+    ranked = sorted(active, key=lambda p: deletion_rank(p, crowd[p.spec.node_name]))
+    return Step(0, ranked[: min(surplus, BURST)])
+
+
+def batches(total: int, first: int = 1) -> Iterator[int]:
+    """Slow start: 1, 2, 4, ... so that a template nobody accepts is refused once, not hundreds of times."""
+    size = first
+    while total > 0:
+        yield min(size, total)
+        total -= size
+        size *= 2
+
+
+def next_status(rs: ReplicaSet, pods: Sequence[Pod], failure: tuple[str, str] | None, now: datetime) -> ReplicaSetStatus:
+    """The counts, and ReplicaFailure (reason, message) while creating or deleting fails."""
+    active = [p for p in pods if is_active(p)]
+    labels = rs.spec.template.metadata.labels.items()
+    due = [available_at(p, rs.spec.min_ready_seconds) for p in active]
+    conditions = [c for c in rs.status.conditions if c.type != "ReplicaFailure"]
+    if failure is not None:
+        before = next((c for c in rs.status.conditions if c.type == "ReplicaFailure"), None)
+        since = before.last_transition_time if before else now
+        reason, message = failure
+        conditions.append(
+            ReplicaSetCondition(
+                type="ReplicaFailure", status="True", reason=reason, message=message, last_transition_time=since
+            )
+        )
+    return ReplicaSetStatus(
+        replicas=len(active),
+        fully_labeled_replicas=sum(labels <= p.metadata.labels.items() for p in active),
+        ready_replicas=sum(is_ready(p) for p in active),
+        available_replicas=sum(at is not None and at <= now for at in due),
+        terminating_replicas=sum(p.metadata.deletion_timestamp is not None for p in pods),
+        observed_generation=rs.metadata.generation,
+        conditions=conditions,
+    )
+
+
+class InFlight:
+    """Writes that the informer has not shown yet, by owner key."""
+
+    def __init__(self) -> None:
+        self._created: dict[str, dict[str, tuple[Pod, datetime]]] = {}
+        self._deleted: dict[str, dict[str, datetime]] = {}
+
+    def created(self, key: str, pod: Pod, now: datetime) -> None:
+        """The API server has answered with this new pod."""
+        self._created.setdefault(key, {})[pod.metadata.uid] = (pod, now)
+
+    def deleted(self, key: str, pod: Pod, now: datetime) -> None:
+        """The API server has accepted this pod's deletion."""
+        self._deleted.setdefault(key, {})[pod.metadata.uid] = now
+
+    def seen(self, key: str, old: Pod | None, new: Pod | None) -> None:
+        """The informer has shown a change of this pod."""
+        pod = new or old
+        if pod is None:
+            return
+        self._created.get(key, {}).pop(pod.metadata.uid, None)
+        if new is None or new.metadata.deletion_timestamp is not None:
+            self._deleted.get(key, {}).pop(pod.metadata.uid, None)
+
+    def overlay(self, key: str, pods: Iterable[Pod], now: datetime) -> list[Pod]:
+        """The informer's pods, with those being created and without those being deleted."""
+        deleted = {uid for uid, at in self._deleted.get(key, {}).items() if now - at < _FORGET}
+        view = {p.metadata.uid: p for p in pods}
+        for uid, (pod, at) in self._created.get(key, {}).items():
+            if now - at < _FORGET:
+                view.setdefault(uid, pod)
+        return [p for uid, p in view.items() if uid not in deleted]
+
+    def forget(self, key: str) -> None:
+        """The owner is gone."""
+        self._created.pop(key, None)
+        self._deleted.pop(key, None)
+
+
+class ReplicaSetController(Controller):
+    """Key: a ReplicaSet."""
+
+    name: ClassVar[str] = "replicaset-controller"
+    component: ClassVar[str] = "replicaset-controller"
+
+    def setup(self) -> None:
+        self._flying = InFlight()
+        self._sets = self.watch(ReplicaSet, itself)
+        # Before the watch, so that a key's reconcile never sees a pod both in flight and gone.
+        self.context.informer(Pod).on_change(self._seen)
+        self._pods = self.watch(Pod, self._owners)
+
+    def _owners(self, pod: Pod) -> Iterable[str]:
+        owner = controller_of(pod.metadata)
+        if owner is not None:
+            return [f"{pod.metadata.namespace}/{owner.name}"] if owner.kind == "ReplicaSet" else []
+        return [
+            key_of(rs) for rs in self._sets.list(pod.metadata.namespace) if matches(rs.spec.selector, pod.metadata.labels)
+        ]
+
+    def _seen(self, old: Pod | None, new: Pod | None) -> None:
+        for pod in (old, new):
+            owner = controller_of(pod.metadata) if pod else None
+            if pod is not None and owner is not None:
+                self._flying.seen(f"{pod.metadata.namespace}/{owner.name}", old, new)
+
+    async def reconcile(self, key: str) -> None:
+        namespace, name = split(key)
+        rs = self._sets.get(namespace, name)
+        if rs is None:
+            self._flying.forget(key)
+            return
+        now = self.clock.now()
+        view = self._flying.overlay(key, self._pods.list(namespace), now)
+        claims = plan_claims(rs, rs.spec.selector, view)
+        pods = list(claims.held)
+        for pod in claims.release:
+            await self._patch(pod, release_patch(rs, pod))
+        for pod in claims.adopt:
+            if is_active(pod):
+                pods.append(await self._patch(pod, adoption_patch(rs, pod)))
+        step = plan(rs, pods)
+        failure = await self._create(key, rs, step.create) or await self._delete(key, rs, step.delete)
+        status = next_status(rs, pods, (failure[0], failure[1].message) if failure else None, now)
+        if status != rs.status:
+            written = rs.clone()
+            written.status = status
+            await self.client.update_status(written)
+        waiting = [at for p in pods if (at := available_at(p, rs.spec.min_ready_seconds)) is not None and at > now]
+        if waiting:
+            self.queue.add_after(key, (min(waiting) - now).total_seconds())
+        if failure:
+            raise failure[1]
+
+    async def _patch(self, pod: Pod, patch: dict[str, object]) -> Pod:
+        name, namespace = pod.metadata.name, pod.metadata.namespace
+        return await self.client.patch(Pod, name, patch, namespace=namespace, type="strategic")
+
+    async def _create(self, key: str, rs: ReplicaSet, total: int) -> tuple[str, ApiError] | None:
+        template = rs.spec.template
+        for size in batches(total):
+            made = [
+                Pod(
+                    metadata=ObjectMeta(
+                        generate_name=f"{rs.metadata.name}-",
+                        namespace=rs.metadata.namespace,
+                        labels=dict(template.metadata.labels),
+                        annotations=dict(template.metadata.annotations),
+                        finalizers=list(template.metadata.finalizers),
+                        owner_references=[reference_to(rs)],
+                    ),
+                    spec=template.spec.clone(),
+                )
+                for _ in range(size)
+            ]
+            answers = await asyncio.gather(*(self.client.create(p) for p in made), return_exceptions=True)
+            error: ApiError | None = None
+            for answer in answers:
+                if isinstance(answer, ApiError):
+                    error = answer
+                    self.recorder.event(rs, "Warning", "FailedCreate", f"Error creating: {answer.message}")
+                elif isinstance(answer, BaseException):
+                    raise answer
+                else:
+                    self._flying.created(key, answer, self.clock.now())
+                    self.recorder.event(rs, "Normal", "SuccessfulCreate", f"Created pod: {answer.metadata.name}")
+            if error is not None:
+                return "FailedCreate", error
+        return None
+
+    async def _delete(self, key: str, rs: ReplicaSet, pods: Sequence[Pod]) -> tuple[str, ApiError] | None:
+        for pod in pods:
+            name, namespace = pod.metadata.name, pod.metadata.namespace
+            try:
+                await self.client.delete(Pod, name, namespace, uid=pod.metadata.uid)
+            except ApiError as error:
+                if error.code == 404:
+                    continue
+                self.recorder.event(rs, "Warning", "FailedDelete", f"Error deleting: {error.message}")
+                return "FailedDelete", error
+            self._flying.deleted(key, pod, self.clock.now())
+            self.recorder.event(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
+        return None
