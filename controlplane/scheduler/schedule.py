@@ -1,0 +1,144 @@
+"""`schedule(pod, snapshot)`: the node for a pod, or the reasons why there is none. Pure.
+
+Filters answer with the words that Kubernetes uses, because people search for them; scores prefer few replicas of the same
+owner, then free resources, then what the pod would rather have.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from controlplane.scheduler import affinity
+from controlplane.scheduler.snapshot import HostPort, NodeInfo, Snapshot, Volumes, host_ports, requests_of
+from kubeapi.core_v1.types import Pod
+from kubeapi.meta_v1.types import OwnerReference
+
+# Whether evicting others could ever help is part of the message.
+_HELPABLE = (
+    "Insufficient ",
+    "Too many pods",
+    "node(s) didn't have free ports",
+    "node(s) didn't match pod anti-affinity",
+    "node(s) didn't match pod topology",
+    "node(s) didn't satisfy existing",
+)
+
+
+class Placement(NamedTuple):
+    """The pod goes to this node."""
+
+    node: str
+
+
+class Unschedulable(NamedTuple):
+    """No node takes the pod; the message is for its condition and Event."""
+
+    message: str
+
+
+def schedule(pod: Pod, snapshot: Snapshot, volumes: Volumes = Volumes()) -> Placement | Unschedulable:  # noqa: B008
+    """Choose a node for the pod. Ties go to the first by name."""
+    total = len(snapshot.nodes)
+    if not total:
+        return Unschedulable("no nodes available to schedule pods")
+    if volumes.problem:
+        return Unschedulable(f"0/{total} nodes are available: {volumes.problem}. not found")
+    reasons: Counter[str] = Counter()
+    helpable = 0
+    fitting: list[NodeInfo] = []
+    for info in snapshot.nodes:
+        found = reasons_against(pod, info, snapshot, volumes)
+        if not found:
+            fitting.append(info)
+        reasons.update(found)
+        helpable += bool(found) and all(r.startswith(_HELPABLE) for r in found) and _could_fit_empty(pod, info)
+    if not fitting:
+        return Unschedulable(_told(total, reasons, helpable))
+    best = max(fitting, key=lambda info: (score(pod, info), _reverse(info.node.metadata.name)))
+    return Placement(best.node.metadata.name)
+
+
+def _reverse(name: str) -> tuple[int, ...]:
+    return tuple(-ord(c) for c in name)
+
+
+def _told(total: int, reasons: Counter[str], helpable: int) -> str:
+    parts = ", ".join(sorted(f"{n} {reason}" for reason, n in reasons.items()))
+    useless = total - helpable
+    why = [f"{helpable} No preemption victims found for incoming pod"] if helpable else []
+    why += [f"{useless} Preemption is not helpful for scheduling"] if useless else []
+    preemption = f"preemption: 0/{total} nodes are available: {', '.join(why)}."
+    return f"0/{total} nodes are available: {parts}. no new claims to deallocate, {preemption}"
+
+
+def _could_fit_empty(pod: Pod, info: NodeInfo) -> bool:
+    return all(value <= info.allocatable.get(resource, 0) for resource, value in requests_of(pod).items())
+
+
+def reasons_against(pod: Pod, info: NodeInfo, snapshot: Snapshot, volumes: Volumes) -> list[str]:
+    """Why the pod can't go to the node; none if it can. Stops at the first filter that refuses, as Kubernetes does."""
+    node = info.node
+    if pod.spec.node_name and pod.spec.node_name != node.metadata.name:
+        return ["node(s) didn't match the requested node name"]
+    unschedulable = [t for t in node.spec.taints if t.key == "node.kubernetes.io/unschedulable"]
+    if node.spec.unschedulable and not any(affinity.tolerates(pod.spec.tolerations, t) for t in unschedulable):
+        return ["node(s) were unschedulable"]
+    if taint := affinity.untolerated(pod, node, ("NoSchedule", "NoExecute")):
+        return [f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"]
+    if not affinity.node_fits(pod, node):
+        return ["node(s) didn't match Pod's node affinity/selector"]
+    if any(_clash(a, b) for a in host_ports(pod) for b in info.ports):
+        return ["node(s) didn't have free ports for the requested pod ports"]
+    if lacking := _lacking(pod, info):
+        return lacking
+    if not all(affinity.selector_matches(s, node) for s in volumes.affinities):
+        return ["node(s) didn't match PersistentVolume's node affinity"]
+    if not affinity.spread_fits(pod, info, snapshot):
+        return ["node(s) didn't match pod topology spread constraints"]
+    if not affinity.affinity_fits(pod, info, snapshot):
+        return ["node(s) didn't match pod affinity rules"]
+    if not affinity.anti_affinity_fits(pod, info, snapshot):
+        return ["node(s) didn't match pod anti-affinity rules"]
+    if not affinity.others_allow(pod, info, snapshot):
+        return ["node(s) didn't satisfy existing pods anti-affinity rules"]
+    return []
+
+
+def _lacking(pod: Pod, info: NodeInfo) -> list[str]:
+    out = ["Too many pods"] if len(info.pods) + 1 > info.allocatable.get("pods", 0) else []
+    for resource, value in requests_of(pod).items():
+        if value and value + info.used.get(resource, 0) > info.allocatable.get(resource, 0):
+            out.append(f"Insufficient {resource}")
+    return out
+
+
+def _clash(a: HostPort, b: HostPort) -> bool:
+    return a[1:] == b[1:] and (a[0] == b[0] or "0.0.0.0" in (a[0], b[0]))
+
+
+def score(pod: Pod, info: NodeInfo) -> tuple[float, ...]:
+    """How good the node is: soft taints, wishes, few siblings, then free share of cpu and memory, then few pods."""
+    wishes = 0
+    if pod.spec.affinity and pod.spec.affinity.node_affinity:
+        terms = pod.spec.affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
+        wishes = sum(t.weight for t in terms if affinity.term_matches(t.preference, info.node))
+    owner = _owner(pod)
+    siblings = sum(owner is not None and _is(other, owner) for other in info.pods.values())
+    asked = requests_of(pod)
+    free = [
+        1 - (info.used.get(r, 0) + asked.get(r, 0)) / size
+        for r in ("cpu", "memory")
+        if (size := info.allocatable.get(r, 0))
+    ]
+    soft = affinity.untolerated(pod, info.node, ("PreferNoSchedule",)) is None
+    return (soft, wishes - 10 * siblings, sum(free) / max(1, len(free)), -len(info.pods))
+
+
+def _owner(pod: Pod) -> OwnerReference | None:
+    return next((r for r in pod.metadata.owner_references if r.controller), None)
+
+
+def _is(pod: Pod, owner: OwnerReference) -> bool:
+    found = _owner(pod)
+    return found is not None and found.uid == owner.uid
