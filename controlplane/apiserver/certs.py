@@ -1,0 +1,84 @@
+"""The cluster's certificates: an authority made at the first start, and what it signs for the server and its clients.
+
+Files of the data directory: `ca.crt`, `ca.key` (0600), and NAME.crt with NAME.key for each certificate.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+YEARS = timedelta(days=3650)
+
+
+def ensure_authority(folder: Path) -> Path:
+    """The authority's certificate file; made if it is not there."""
+    certificate = folder / "ca.crt"
+    if not certificate.exists():
+        key, subject = ec.generate_private_key(ec.SECP256R1()), _name("naru-ca")
+        builder = _builder(subject, subject, key).add_extension(x509.BasicConstraints(True, None), critical=True)
+        usage = x509.KeyUsage(True, False, True, False, False, True, True, False, False)
+        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = builder.add_extension(usage, critical=True).add_extension(identifier, critical=False)
+        _write(folder / "ca.key", _private(key), 0o600)
+        _write(certificate, builder.sign(key, SHA256()).public_bytes(Encoding.PEM), 0o644)
+    return certificate
+
+
+def ensure_certificate(folder: Path, name: str, hosts: Sequence[str] = (), organization: str = "") -> tuple[Path, Path]:
+    """NAME.crt and NAME.key signed by the authority, made if missing: for a server at `hosts`, and for a client."""
+    certificate, key_file = folder / f"{name}.crt", folder / f"{name}.key"
+    if not certificate.exists():
+        authority = x509.load_pem_x509_certificate(ensure_authority(folder).read_bytes())
+        signer = load_pem_private_key((folder / "ca.key").read_bytes(), None)
+        assert isinstance(signer, ec.EllipticCurvePrivateKey)
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(_name(name, organization), authority.subject, key)
+        builder = builder.add_extension(x509.BasicConstraints(False, None), critical=True)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        builder = builder.add_extension(issued_by, critical=False)
+        if hosts:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_host(h) for h in hosts]), critical=False)
+        _write(key_file, _private(key), 0o600)
+        _write(certificate, builder.sign(signer, SHA256()).public_bytes(Encoding.PEM), 0o644)
+    return certificate, key_file
+
+
+def _name(common: str, organization: str = "") -> x509.Name:
+    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
+    return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    return builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + YEARS)
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

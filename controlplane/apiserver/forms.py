@@ -1,0 +1,114 @@
+"""In which form an answer travels: the object itself, a Table for printing, or its metadata alone; JSON or YAML.
+
+`negotiate` reads Accept. `rendered` writes one object and `listed` many. Plain JSON is the stored bytes as they are: in a
+list without their first two members, which the list's own kind already says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+import yaml
+
+from kubeapi.client.transport import Response
+from kubeapi.errors import ApiError
+from kubeapi.registry import Kind
+
+AVAILABLE = (
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf, "
+    "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+)
+
+
+class Form(NamedTuple):
+    """`what`: "" (the object), Table, PartialObjectMetadata or its List; `media`: JSON or YAML."""
+
+    what: str = ""
+    media: str = "application/json"
+
+
+PLAIN = Form()
+
+
+def negotiate(accept: str) -> Form:
+    """The first form of an Accept header that is served; 406 when there is none."""
+    for part in (accept or "*/*").split(","):
+        media, *parameters = (p.strip() for p in part.split(";"))
+        named = dict(p.split("=", 1) for p in parameters if "=" in p)
+        if media not in ("application/json", "application/yaml", "*/*", "application/*"):
+            continue
+        what = named.get("as", "")
+        if what and (named.get("g") != "meta.k8s.io" or named.get("v") != "v1"):
+            continue
+        if what in ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"):
+            return Form(what, "application/yaml" if media == "application/yaml" else "application/json")
+    message = f"406: Not Acceptable\n\nAvailable representations: {AVAILABLE}"
+    raise ApiError(406, "NotAcceptable", message, details={})
+
+
+def answer(status: int, body: Any, form: Form = PLAIN) -> Response:
+    """A response of JSON bytes or plain values in the form's media."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    if form.media == "application/yaml":
+        data = yaml.safe_dump(orjson.loads(data), default_flow_style=False).encode()
+    return Response(status, [("content-type", form.media)], data)
+
+
+def metadata_only(value: bytes) -> dict[str, Any]:
+    """The object as PartialObjectMetadata."""
+    head = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+    return head | {"metadata": orjson.loads(value).get("metadata", {})}
+
+
+def columns_of(kind: Kind) -> list[dict[str, Any]]:
+    """The definitions of a kind's columns."""
+    named = [{**c._asdict()} for c in kind.columns]
+    for column in named:
+        del column["cell"]
+    return named
+
+
+def row(kind: Kind, value: bytes, include: str, now: datetime) -> dict[str, Any]:
+    """One row of a Table; `include` is Object, Metadata (the default) or None."""
+    obj = kind.model.from_json(value)
+    cells = [c.cell(obj, now) for c in kind.columns]
+    if include == "None":
+        return {"cells": cells}
+    return {"cells": cells, "object": orjson.loads(value) if include == "Object" else metadata_only(value)}
+
+
+def table(kind: Kind, values: Iterable[bytes], meta: dict[str, Any], include: str, now: datetime) -> dict[str, Any]:
+    """Objects as a Table."""
+    rows = [row(kind, v, include or "Metadata", now) for v in values]
+    head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+    return head | {"columnDefinitions": columns_of(kind), "rows": rows}
+
+
+def shaped(kind: Kind, value: bytes, form: Form, include: str, now: datetime) -> bytes:
+    """One object's bytes in a form, for GET and for a watch's frames."""
+    match form.what:
+        case "Table":
+            meta = {"resourceVersion": orjson.loads(value)["metadata"].get("resourceVersion", "")}
+            return orjson.dumps(table(kind, [value], meta, include, now))
+        case "PartialObjectMetadata":
+            return orjson.dumps(metadata_only(value))
+        case "":
+            return value
+    raise ApiError(406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {AVAILABLE}", details={})
+
+
+def listed(kind: Kind, values: list[bytes], meta: dict[str, Any], form: Form, include: str, now: datetime) -> bytes:
+    """A collection's bytes in a form."""
+    match form.what:
+        case "Table":
+            return orjson.dumps(table(kind, values, meta, include, now))
+        case "PartialObjectMetadata" | "PartialObjectMetadataList":
+            head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+            return orjson.dumps(head | {"items": [metadata_only(v) for v in values]})
+    named = f'{{"kind":"{kind.kind}","apiVersion":"{kind.api_version}",'.encode()
+    items = b",".join(b"{" + v[len(named) :] if v.startswith(named) else v for v in values)
+    head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":'.encode()
+    return head + orjson.dumps(meta) + b',"items":[' + items + b"]}"

@@ -1,0 +1,76 @@
+"""A URL path becomes what it names: a kind, perhaps a namespace, a name, a subresource. No route is written per kind.
+
+`/api/v1/namespaces/NS/pods/NAME/log` and `/apis/GROUP/VERSION/...` are all there is. A path that no row of the registry
+serves is None, which the server answers with 404.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kubeapi.errors import ApiError
+from kubeapi.registry import Kind, Registry
+
+EXTRA_SUBRESOURCES = {
+    "pods": ("binding", "eviction", "log", "exec", "attach", "portforward"),
+    "namespaces": ("finalize",),
+    "serviceaccounts": ("token",),
+}
+
+
+class Target(NamedTuple):
+    """What a request is about; an empty name is the collection, an empty namespace all of them."""
+
+    kind: Kind
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    @property
+    def key(self) -> str:
+        """The store's key of the object."""
+        return key_of(self.kind, self.namespace, self.name)
+
+    @property
+    def prefix(self) -> str:
+        """The store's prefix of the collection."""
+        return key_of(self.kind, self.namespace, "") if self.namespace else f"/{self.kind.group}/{self.kind.plural}/"
+
+    def not_found(self) -> ApiError:
+        """404 for the object itself."""
+        k = self.kind
+        details = {"name": self.name, **({"group": k.group} if k.group else {}), "kind": k.plural}
+        return ApiError(404, "NotFound", f'{k.resource} "{self.name}" not found', details=details)
+
+
+def key_of(kind: Kind, namespace: str, name: str) -> str:
+    """`/GROUP/PLURAL/NAMESPACE/NAME`; the group of the core and the namespace of a cluster's object are empty."""
+    return f"/{kind.group}/{kind.plural}/{namespace}/{name}"
+
+
+def subresources(kind: Kind) -> tuple[str, ...]:
+    """The subresources a kind serves."""
+    own = (("status",) if kind.has_status else ()) + (("scale",) if kind.has_scale else ())
+    return own + (() if kind.group else EXTRA_SUBRESOURCES.get(kind.plural, ()))
+
+
+def route(registry: Registry, path: str) -> Target | None:
+    """The target of a path, or None when nothing is served there."""
+    match path.strip("/").split("/"):
+        case ["api", version, *rest]:
+            group = ""
+        case ["apis", group, version, *rest]:
+            pass
+        case _:
+            return None
+    namespace = ""
+    if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
+        namespace, rest = rest[1], rest[2:]
+    if not rest or (kind := registry.resource(group, version, rest[0])) is None:
+        return None
+    name, subresource = rest[1] if len(rest) > 1 else "", "/".join(rest[2:])
+    if (namespace and not kind.namespaced) or (name and kind.namespaced and not namespace):
+        return None
+    if subresource and subresource.split("/")[0] not in subresources(kind):
+        return None
+    return Target(kind, namespace, name, subresource)

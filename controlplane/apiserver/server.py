@@ -1,0 +1,202 @@
+"""The API server: a Transport that answers Kubernetes API requests from a store. No HTTP, no framework.
+
+A request goes route → reader, watcher, writer, patcher or deleter; a refusal anywhere is an ApiError, which becomes its
+Status body here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import orjson
+from kubeapi.clock import Clock
+
+from controlplane.admission import Admission
+from controlplane.apiserver import apply_door, pods
+from controlplane.apiserver.deleting import Deleter, deletion_answer, options_of
+from controlplane.apiserver.discovery import discover
+from controlplane.apiserver.forms import Form, answer, negotiate, shaped
+from controlplane.apiserver.options import query_of, write_options
+from controlplane.apiserver.patching import Patcher, unsupported_media_type
+from controlplane.apiserver.reads import Reader
+from controlplane.apiserver.routing import Target, route
+from controlplane.apiserver.watch import Watcher
+from controlplane.apiserver.writes import Writer, Written, scale_of, scaled
+from controlplane.store import Compacted, Store
+from kubeapi import codec
+from kubeapi.client.transport import Request, Response
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import DeleteOptions
+from kubeapi.registry import Registry
+
+LARGEST_BODY = 3 * 1024 * 1024
+HEALTH = ("/healthz", "/livez", "/readyz")
+
+
+class ApiServer:
+    """Answers requests on the registry's kinds. `admission` decides defaults that need other objects."""
+
+    def __init__(self, store: Store, registry: Registry, clock: Clock, rng: Random, admission: Admission) -> None:
+        self.store, self.registry, self.clock = store, registry, clock
+        self.writer = Writer(store, admission, clock, rng)
+        self.reader, self.watcher = Reader(store, clock), Watcher(store, clock, rng)
+        self.patcher, self.deleter = Patcher(self.writer), Deleter(self.writer)
+
+    async def send(self, request: Request) -> Response:
+        """Answer one request; refusals are Responses too."""
+        try:
+            return await self._answer(request)
+        except Compacted as gone:
+            return refusal(ApiError(410, "Expired", f"The provided resource version is too old: {gone}"))
+        except ApiError as error:
+            return refusal(error)
+
+    async def close(self) -> None:
+        """Nothing to release: the store belongs to who made it."""
+
+    async def _answer(self, request: Request) -> Response:
+        if len(request.body) > LARGEST_BODY:
+            why = f"Request entity too large: limit is {LARGEST_BODY}"
+            raise ApiError(413, "RequestEntityTooLarge", why, details={})
+        if request.path.rstrip("/") in HEALTH:
+            return Response(200, [("content-type", "text/plain; charset=utf-8")], b"ok")
+        if request.path.rstrip("/") == "/apply":
+            return await apply_door.answer_apply(self, self.registry, request)
+        target = route(self.registry, request.path)
+        if target is None:
+            return self._described(request)
+        form = negotiate(request.headers.get("accept", ""))
+        if not target.name:
+            return await self._collection(target, request, form)
+        return await self._object(target, request, form)
+
+    def _described(self, request: Request) -> Response:
+        """Discovery, or the 404 that fits: Kubernetes' own below a served version, Go's elsewhere."""
+        found = discover(self.registry, request.path, "g=apidiscovery.k8s.io" in request.headers.get("accept", ""))
+        if found is not None:
+            response = answer(200, found)
+            if found.get("kind") == "APIGroupDiscoveryList":
+                media = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+                response.headers = [("content-type", media)]
+            return response
+        parts = request.path.strip("/").split("/")
+        group = parts[1] if parts[0] == "apis" and len(parts) > 1 else ""
+        served = any(k.group == group for k in self.registry)
+        if served and len(parts) > (3 if group else 2) and parts[0] in ("api", "apis"):
+            raise ApiError(404, "NotFound", "the server could not find the requested resource", details={})
+        return Response(404, [("content-type", "text/plain; charset=utf-8")], b"404 page not found\n")
+
+    async def _collection(self, target: Target, request: Request, form: Form) -> Response:
+        query = query_of(request)
+        match request.method:
+            case "GET" if query.get("watch", "") in ("1", "true"):
+                return self._watch(target, form, query)
+            case "GET":
+                return answer(200, await self.reader.list(target, form, query), form)
+            case "POST" if target.namespace or not target.kind.namespaced:
+                options = write_options(request, "CreateOptions")
+                return self._written(target, await self.writer.create(target, json_body(request), options), form, query)
+            case "DELETE" if target.namespace or not target.kind.namespaced:
+                return answer(200, await self._delete_collection(target, request, query), form)
+        raise not_allowed()
+
+    async def _object(self, target: Target, request: Request, form: Form) -> Response:
+        query = query_of(request)
+        match request.method, target.subresource:
+            case "GET", "" if query.get("watch", "") in ("1", "true"):
+                return self._watch(target, form, query)
+            case "GET", "" | "status":
+                return answer(200, await self.reader.get(target, form, query), form)
+            case "GET", "scale":
+                value = await self.reader.get(target, Form(), query)
+                return answer(200, scale_of(target.kind.model.from_json(value)), form)
+            case "PUT", "" | "status" | "finalize":
+                options = write_options(request, "UpdateOptions")
+                written = await self.writer.update(target, json_body(request), options, target.subresource)
+                return self._written(target, written, form, query)
+            case "PUT", "scale":
+                scale = orjson.loads(json_body(request))
+                options = write_options(request, "UpdateOptions")
+                written = await self.writer.modify(target, lambda old, _: (scaled(old, scale), []), options, "scale")
+                return answer(200, scale_of(target.kind.model.from_json(written.value)), form)
+            case "PATCH", "" | "status" | "scale":
+                options, media = write_options(request, "PatchOptions"), media_of(request)
+                written = await self.patcher.patch(target, request.body, media, options)
+                if target.subresource == "scale":
+                    return answer(200, written.value, form)
+                return self._written(target, written, form, query)
+            case "DELETE", "":
+                wanted = options_of(query, json_body(request) if request.body else b"")
+                obj, gone = await self.deleter.delete(target, wanted)
+                return answer(200, deletion_answer(target.kind, obj, gone), form)
+            case "POST", "binding":
+                options = write_options(request, "CreateOptions")
+                return answer(
+                    201, await pods.bind(self.writer, target, orjson.loads(json_body(request)), options), form
+                )
+            case "POST", "eviction":
+                wanted = DeleteOptions.model_validate(orjson.loads(json_body(request)).get("deleteOptions") or {})
+                await self.deleter.delete(target, wanted)
+                return answer(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, form)
+        raise not_allowed()
+
+    def _watch(self, target: Target, form: Form, query: dict[str, str]) -> Response:
+        self.watcher.check(target, query)
+        return Response(200, [("content-type", "application/json")], stream=self.watcher.stream(target, form, query))
+
+    def _written(self, target: Target, written: Written, form: Form, query: dict[str, str]) -> Response:
+        value = shaped(target.kind, written.value, form, query.get("includeObject", ""), self.clock.now())
+        response = answer(201 if written.created else 200, value, form)
+        response.headers += warning_headers(written.warnings)
+        return response
+
+    async def _delete_collection(self, target: Target, request: Request, query: dict[str, str]) -> bytes:
+        """Delete all that a list would show; the answer is that list as it was."""
+        wanted = options_of(query, json_body(request) if request.body else b"")
+        shown = await self.reader.list(target, Form(), query)
+        for item in orjson.loads(shown)["items"]:
+            meta = item["metadata"]
+            one = target._replace(namespace=meta.get("namespace", ""), name=meta["name"])
+            try:
+                await self.deleter.delete(one, wanted)
+            except ApiError as error:
+                if error.code != 404:  # gone meanwhile is what was asked
+                    raise
+        return shown
+
+
+def media_of(request: Request) -> str:
+    """The body's media type without parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip()
+
+
+def json_body(request: Request) -> bytes:
+    """The body as JSON bytes; YAML is turned into JSON, other media types are refused."""
+    match media_of(request):
+        case "" | "application/json" | "*/*":
+            return request.body
+        case "application/yaml" | "text/yaml" | "application/x-yaml":
+            return orjson.dumps(codec.parse(request.body, "application/yaml"))
+    raise unsupported_media_type()
+
+
+def not_allowed() -> ApiError:
+    """405 as Kubernetes says it."""
+    why = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", why, details={})
+
+
+def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
+    """Each warning once, as RFC 7234 writes it."""
+    quoted = (w.replace("\\", "\\\\").replace('"', '\\"') for w in dict.fromkeys(warnings))
+    return [("warning", f'299 - "{w}"') for w in quoted]
+
+
+def refusal(error: ApiError) -> Response:
+    """An error as the response that carries its Status."""
+    body: dict[str, Any] = error.status()
+    if not body["reason"]:
+        del body["reason"]
+    return answer(error.code, body)
