@@ -1,0 +1,239 @@
+"""The scheduler's shell: unbound pods come from the informer, `schedule` decides, bindings go out.
+
+One task works off all pending pods in a batch against one picture of the nodes, in which every placement counts at once; their
+bindings are sent together. A pod that fits nowhere is told so, and tried again when something changed that could help: a
+node, a pod that leaves, a claim, a volume. Nothing is polled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, ClassVar
+
+import structlog
+
+from controlplane.controllers.controller import Context
+from controlplane.scheduler.schedule import Placement, schedule
+from controlplane.scheduler.snapshot import NodeInfo, Snapshot, Volumes
+from kubeapi.client.recorder import Recorder
+from kubeapi.core_v1.types import (
+    Binding,
+    Namespace,
+    Node,
+    ObjectReference,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    PodCondition,
+)
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.storage_v1.types import StorageClass
+
+log = structlog.get_logger()
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+NAME = "default-scheduler"
+
+
+class Scheduler:
+    """Binds the pods whose schedulerName is ours."""
+
+    name: ClassVar[str] = "scheduler"
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._client, self._clock = context, context.client, context.clock
+        self._recorder = Recorder(context.client, NAME, clock=context.clock)
+        self._pending: dict[str, Pod] = {}
+        self._parked: dict[str, Pod] = {}
+        self._infos: dict[str, NodeInfo] = {}
+        self._stale: set[str] = set()
+        self._assumed: dict[str, tuple[Pod, str]] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._pods = context.informer(Pod)
+        self._nodes = context.informer(Node)
+        self._namespaces = context.informer(Namespace)
+        self._claims = context.informer(PersistentVolumeClaim)
+        self._volumes = context.informer(PersistentVolume)
+        self._classes = context.informer(StorageClass)
+        self._pods.add_index("node", lambda pod: pod.spec.node_name)
+        self._pods.on_change(self._pod_changed)
+        self._nodes.on_change(self._node_changed)
+        for informer in (self._claims, self._volumes, self._classes):
+            informer.on_change(self._unpark)
+
+    async def start(self) -> None:
+        """Begin to work; the informers are in step by now."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop; pods that are not bound yet stay pending."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._recorder.close()
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new or old
+        if pod is None:
+            return
+        uid = pod.metadata.uid
+        if new is not None and new.spec.node_name:
+            self._pending.pop(uid, None)
+            self._parked.pop(uid, None)
+            self._assumed.pop(uid, None)
+            info = self._infos.get(new.spec.node_name)
+            if info is not None and uid in info.pods and new.status.phase not in ("Succeeded", "Failed"):
+                info.pods[uid] = new
+                return
+            self._stale.add(new.spec.node_name)
+            self._unpark()
+        elif new is None:
+            for waiting in (self._pending, self._parked, self._assumed):
+                waiting.pop(uid, None)
+            if pod.spec.node_name:
+                self._stale.add(pod.spec.node_name)
+                self._unpark()
+        elif _is_ours(new) and uid not in self._assumed:
+            # What the scheduler itself writes to the pod's status is no reason to try again.
+            if uid in self._parked and old is not None and old.spec == new.spec and _same_meta(old, new):
+                self._parked[uid] = new
+            else:
+                self._parked.pop(uid, None)
+                self._pending[uid] = new
+                self._wake.set()
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> None:
+        node = new or old
+        if node is None:
+            return
+        self._stale.add(node.metadata.name)
+        if old is None or new is None or _matters(old) != _matters(new):
+            self._unpark()
+
+    def _unpark(self, *_: Any) -> None:
+        if self._parked:
+            self._pending.update(self._parked)
+            self._parked.clear()
+            self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._pending = self._pending, {}
+            await self._work(batch)
+
+    async def _work(self, batch: dict[str, Pod]) -> None:
+        snapshot = self._snapshot()
+        writes = []
+        ordered = sorted(batch.values(), key=lambda p: (-(p.spec.priority or 0), p.metadata.creation_timestamp))
+        for pod in ordered:
+            volumes = self._volumes_of(pod)
+            decided = schedule(pod, snapshot, volumes)
+            if not isinstance(decided, Placement):
+                self._parked[pod.metadata.uid] = pod
+                writes.append(self._refuse(pod, decided.message))
+            elif volumes.waiting:
+                self._parked[pod.metadata.uid] = pod
+                writes.append(self._select(pod, volumes.waiting, decided.node))
+            else:
+                self._infos[decided.node].add(pod)
+                self._assumed[pod.metadata.uid] = (pod, decided.node)
+                writes.append(self._bind(pod, decided.node))
+        await asyncio.gather(*writes)
+
+    def _snapshot(self) -> Snapshot:
+        for name in self._stale:
+            node = self._nodes.get("", name)
+            if node is None:
+                self._infos.pop(name, None)
+                continue
+            living = [p for p in self._pods.by("node", name) if p.status.phase not in ("Succeeded", "Failed")]
+            self._infos[name] = NodeInfo.of(node, living)
+            for pod, chosen in self._assumed.values():
+                if chosen == name:
+                    self._infos[name].add(pod)
+        self._stale.clear()
+        namespaces = {ns.metadata.name: ns.metadata.labels for ns in self._namespaces.list()}
+        return Snapshot([self._infos[name] for name in sorted(self._infos)], namespaces)
+
+    def _volumes_of(self, pod: Pod) -> Volumes:
+        affinities, waiting = [], []
+        for volume in pod.spec.volumes:
+            if volume.persistent_volume_claim is None:
+                continue
+            name = volume.persistent_volume_claim.claim_name
+            claim = self._claims.get(pod.metadata.namespace, name)
+            if claim is None:
+                return Volumes(f'persistentvolumeclaim "{name}" not found')
+            if claim.metadata.deletion_timestamp is not None:
+                return Volumes(f'persistentvolumeclaim "{name}" is being deleted')
+            if claim.status.phase == "Bound":
+                bound = self._volumes.get("", claim.spec.volume_name)
+                if bound and bound.spec.node_affinity and bound.spec.node_affinity.required:
+                    affinities.append(bound.spec.node_affinity.required)
+                continue
+            class_ = self._classes.get("", claim.spec.storage_class_name or "")
+            if class_ is None or class_.volume_binding_mode != "WaitForFirstConsumer":
+                return Volumes("pod has unbound immediate PersistentVolumeClaims")
+            waiting.append(name)
+        return Volumes("", tuple(affinities), tuple(waiting))
+
+    async def _bind(self, pod: Pod, node: str) -> None:
+        meta = ObjectMeta(name=pod.metadata.name, namespace=pod.metadata.namespace, uid=pod.metadata.uid)
+        binding = Binding(metadata=meta, target=ObjectReference(api_version="v1", kind="Node", name=node))
+        try:
+            await self._client.bind(binding)
+        except (ApiError, OSError) as error:
+            self._assumed.pop(pod.metadata.uid, None)
+            self._stale.add(node)
+            gone = isinstance(error, ApiError) and error.code in (404, 409)
+            if not gone:  # deleted or bound by someone else otherwise: its event follows
+                log.warning("binding failed", pod=pod.metadata.name, node=node, error=str(error))
+                self._parked[pod.metadata.uid] = pod
+            return
+        where = f"{pod.metadata.namespace}/{pod.metadata.name}"
+        self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where} to {node}")
+
+    async def _select(self, pod: Pod, claims: tuple[str, ...], node: str) -> None:
+        for name in claims:
+            patch = {"metadata": {"annotations": {SELECTED_NODE: node}}}
+            with contextlib.suppress(ApiError):  # the claim's next event brings the pod back
+                await self._client.patch(PersistentVolumeClaim, name, patch, namespace=pod.metadata.namespace)
+
+    async def _refuse(self, pod: Pod, message: str) -> None:
+        told = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
+        if told is not None and told.message == message:
+            return
+        self._recorder.event(pod, "Warning", "FailedScheduling", message)
+        condition = PodCondition(
+            type="PodScheduled",
+            status="False",
+            reason="Unschedulable",
+            message=message,
+            observed_generation=pod.metadata.generation,
+            last_transition_time=self._clock.now(),
+        )
+        patch = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [condition.to_dict()]}}
+        name, namespace = pod.metadata.name, pod.metadata.namespace
+        with contextlib.suppress(ApiError):  # deleted meanwhile, or it will be told with its next event
+            await self._client.patch(Pod, name, patch, namespace=namespace, type="strategic", subresource="status")
+
+
+def _is_ours(pod: Pod) -> bool:
+    return (
+        pod.spec.scheduler_name in ("", NAME)
+        and not pod.spec.scheduling_gates
+        and pod.metadata.deletion_timestamp is None
+        and pod.status.phase not in ("Succeeded", "Failed")
+    )
+
+
+def _same_meta(a: Pod, b: Pod) -> bool:
+    return a.metadata.labels == b.metadata.labels and a.metadata.annotations == b.metadata.annotations
+
+
+def _matters(node: Node) -> tuple[Any, ...]:
+    return node.metadata.labels, node.spec.unschedulable, node.spec.taints, node.status.allocatable
