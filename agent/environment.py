@@ -15,7 +15,13 @@ from fractions import Fraction
 from kubeapi.core_v1.types import Container, ObjectFieldSelector, Pod, ResourceFieldSelector, Service
 
 Sources = Mapping[tuple[str, str], Mapping[str, bytes] | None]
-SUFFIXES = {"n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1), "k": Fraction(1000)}
+SUFFIXES = {
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    "": Fraction(1),
+    "k": Fraction(1000),
+}
 SUFFIXES |= {s: Fraction(1000) ** (i + 2) for i, s in enumerate("MGTPE")}
 SUFFIXES |= {f"{s}i": Fraction(1024) ** (i + 1) for i, s in enumerate("KMGTPE")}
 ANNOTATION = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
@@ -159,7 +165,9 @@ def environment(
         elif of.resource_field_ref:
             made[variable.name] = resource_value(pod, container, of.resource_field_ref, around)
         else:
-            kind, key_ref = ("ConfigMap", of.config_map_key_ref) if of.config_map_key_ref else ("Secret", of.secret_key_ref)
+            kind, key_ref = (
+                ("ConfigMap", of.config_map_key_ref) if of.config_map_key_ref else ("Secret", of.secret_key_ref)
+            )
             if key_ref is None:
                 raise ConfigError(f"the source of variable {variable.name} is not supported on this node")
             data = _source(sources, kind, key_ref.name, bool(key_ref.optional))

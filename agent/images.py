@@ -61,7 +61,9 @@ class Images:
         """The container's image, pulled if its policy asks for it; ImageUnavailable otherwise."""
         ref, now = container.image, self._clock.now()
         if why := complaint(ref):
-            message = f"Failed to apply default image tag {_quoted(ref)}: couldn't parse image name {_quoted(ref)}: {why}"
+            message = (
+                f"Failed to apply default image tag {_quoted(ref)}: couldn't parse image name {_quoted(ref)}: {why}"
+            )
             say("Warning", "InspectFailed", message)
             raise self._unavailable("InvalidImageName", message, BACKOFF_START, say)
         policy = container.image_pull_policy or "IfNotPresent"
@@ -94,7 +96,9 @@ class Images:
         self._failures.pop(ref, None)
         took = f"{(self._clock.now() - begun).total_seconds():.3g}s"
         size = f"Image size: {image.size} bytes."
-        say("Normal", "Pulled", f"Successfully pulled image {_quoted(ref)} in {took} ({took} including waiting). {size}")
+        say(
+            "Normal", "Pulled", f"Successfully pulled image {_quoted(ref)} in {took} ({took} including waiting). {size}"
+        )
         return image
 
     def _unavailable(self, reason: str, message: str, delay: float, say: Say) -> ImageUnavailable:

@@ -204,7 +204,12 @@ def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
     if sandbox is None or not sandbox.running:
         orphans = [c for c in observed.containers if c.phase == "running"]
         if orphans:  # their namespaces' holder is dead, so they go first
-            return Plan(tuple(KillContainer(c.id, c.name, "Pod sandbox changed, it will be killed and re-created.") for c in orphans))
+            return Plan(
+                tuple(
+                    KillContainer(c.id, c.name, "Pod sandbox changed, it will be killed and re-created.")
+                    for c in orphans
+                )
+            )
         return Plan((*(Remove(s.id) for s in old), CreateSandbox(sandbox.attempt + 1 if sandbox else 0)))
     steps = _Steps(pod, observed, known, now, sandbox)
     steps.run()

@@ -41,7 +41,9 @@ class Facts:
 
 def crash_message(pod: Pod, name: str, dead: Container) -> str:
     """The words of CrashLoopBackOff; the delay as Go prints a duration."""
-    seconds = round((restart_at(dead, dead.finished_at or datetime.min) - (dead.finished_at or datetime.min)).total_seconds())
+    seconds = round(
+        (restart_at(dead, dead.finished_at or datetime.min) - (dead.finished_at or datetime.min)).total_seconds()
+    )
     minutes, rest = divmod(seconds, 60)
     told = f"{minutes}m{rest}s" if minutes else f"{rest}s"
     return f"back-off {told} restarting failed container={name} pod={full_name(pod)}"

@@ -85,7 +85,9 @@ class DockerRuntime:
     async def info(self) -> EngineInfo:
         """The engine's version, or EngineDown."""
         info = await self._call(lambda c: c.info())
-        return EngineInfo("docker", info["ServerVersion"], info.get("OperatingSystem", ""), info.get("DockerRootDir", "/"))
+        return EngineInfo(
+            "docker", info["ServerVersion"], info.get("OperatingSystem", ""), info.get("DockerRootDir", "/")
+        )
 
     # Images
 
@@ -99,7 +101,9 @@ class DockerRuntime:
     async def images(self) -> list[Image]:
         """All images of the engine."""
         found = await self._call(lambda c: c.images())
-        return [Image(i["Id"], tuple(i.get("RepoTags") or ()), tuple(i.get("RepoDigests") or ()), i["Size"]) for i in found]
+        return [
+            Image(i["Id"], tuple(i.get("RepoTags") or ()), tuple(i.get("RepoDigests") or ()), i["Size"]) for i in found
+        ]
 
     async def pull(self, ref: str) -> Image:
         """Pull from the image's registry; RuntimeFailure with the engine's words when it can't be had."""
@@ -293,7 +297,13 @@ class DockerRuntime:
         )
 
     async def logs(
-        self, container_id: str, *, follow: bool = False, tail: int | None = None, since: float = 0, timestamps: bool = False
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float = 0,
+        timestamps: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """What the container wrote, standard output and error in order."""
         stream = await self._call(
@@ -389,5 +399,3 @@ def _container(seen: dict[str, Any]) -> Container:
         message_path=labels.get(LABEL + "message", ""),
         pid=state["Pid"],
     )
-
-

@@ -45,7 +45,11 @@ def _arm64() -> bytes:
         return [movz(8, number), 0xD4000001]  # svc 0
 
     minus_one, cmp_w0 = 0x92800000, 0x7100001F
-    start = [0x52800000 | (SIGNALS & 0xFFFF) << 5 | 9, 0x72A00000 | (SIGNALS >> 16) << 5 | 9, 0xF81F0FE9]  # push SIGNALS
+    start = [
+        0x52800000 | (SIGNALS & 0xFFFF) << 5 | 9,
+        0x72A00000 | (SIGNALS >> 16) << 5 | 9,
+        0xF81F0FE9,
+    ]  # push SIGNALS
     start += [movz(0, 0), stack_to(1), movz(2, 0), movz(3, 8), *call(135)]
     take = [stack_to(0), movz(1, 0), movz(2, 0), movz(3, 8), *call(137)]
     leave = [movz(0, 0), *call(93)]
