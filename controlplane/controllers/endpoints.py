@@ -142,10 +142,17 @@ class EndpointsController(Controller):
     component: ClassVar[str] = "endpoint-slice-controller"
 
     def setup(self) -> None:
+        self._made: dict[str, EndpointSlice] = {}  # by uid: created, and not shown by the informer yet
+        self.context.informer(EndpointSlice).on_change(self._seen)
         self._services = self.watch(Service, itself)
         self._pods = self.watch(Pod, self._services_of)
         self._endpoints = self.watch(Endpoints, itself)
         self._slices = self.watch(EndpointSlice, self._service_of_slice)
+
+    def _seen(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        for part in (old, new):
+            if part is not None:
+                self._made.pop(part.metadata.uid, None)
 
     def _services_of(self, pod: Pod) -> Iterable[str]:
         labels = pod.metadata.labels.items()
@@ -186,7 +193,9 @@ class EndpointsController(Controller):
     ) -> None:
         namespace, name = split(key)
         marks = {MANAGED_BY: manager, SERVICE_NAME: name}
-        found = [s for s in self._slices.list(namespace) if marks.items() <= s.metadata.labels.items()]
+        known = {s.metadata.uid: s for s in self._slices.list(namespace)}
+        known |= {u: s for u, s in self._made.items() if u not in known and s.metadata.namespace == namespace}
+        found = [s for s in known.values() if marks.items() <= s.metadata.labels.items()]
         found.sort(key=lambda s: s.metadata.name)
         all_labels = (labels or {}) | marks
         for i, (ports, endpoints) in enumerate(wanted):
@@ -200,7 +209,8 @@ class EndpointsController(Controller):
                     generate_name=f"{name}-", namespace=namespace, labels=all_labels, owner_references=[reference_to(owner)]
                 )
                 made = EndpointSlice(metadata=meta, address_type="IPv4", ports=ports, endpoints=endpoints)
-                await self.client.create(made)
+                answer = await self.client.create(made)
+                self._made[answer.metadata.uid] = answer
         for part in found[len(wanted) :]:
             await self.client.delete(EndpointSlice, part.metadata.name, namespace, uid=part.metadata.uid)
 

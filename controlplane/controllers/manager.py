@@ -1,0 +1,102 @@
+"""Starts and stops the controllers and the scheduler on one set of informers, and keeps the slow clockwork.
+
+Which ones run is said as kube-controller-manager's --controllers says it: `*` all, `name` that one, `-name` not that one; an
+empty list means none, and then no scheduler either.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from controlplane.controllers.controller import Context, Controller
+from controlplane.controllers.deployment import DeploymentController
+from controlplane.controllers.endpoints import EndpointsController
+from controlplane.controllers.garbage import GarbageCollector
+from controlplane.controllers.namespace import NamespaceController
+from controlplane.controllers.replicaset import ReplicaSetController
+from controlplane.controllers.serviceaccount import RootCAController, ServiceAccountController
+from controlplane.scheduler.scheduler import Scheduler
+from kubeapi.client.client import Client
+from kubeapi.clock import Clock
+from kubeapi.core_v1.types import Event
+from kubeapi.errors import ApiError
+from kubeapi.registry import Registry
+
+log = structlog.get_logger()
+ALL: tuple[type[Controller] | type[Scheduler], ...] = (
+    NamespaceController,
+    ServiceAccountController,
+    RootCAController,
+    GarbageCollector,
+    DeploymentController,
+    ReplicaSetController,
+    EndpointsController,
+    Scheduler,
+)
+EVENT_LIFETIME = timedelta(hours=1)
+
+
+def chosen(controllers: str, names: list[str]) -> list[str]:
+    """The names that a --controllers list selects, in the given order. ValueError for a name that nobody has."""
+    asked = [part.strip() for part in controllers.split(",") if part.strip()]
+    unknown = {a.removeprefix("-") for a in asked} - {*names, "*"}
+    if unknown:
+        raise ValueError(f"no controller named {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}")
+    return [n for n in names if f"-{n}" not in asked and (n in asked or "*" in asked)]
+
+
+class Manager:
+    """All that works on the cluster's objects beside the API server."""
+
+    def __init__(
+        self,
+        client: Client,
+        registry: Registry,
+        clock: Clock,
+        rng: random.Random,
+        controllers: str = "*",
+        *,
+        root_ca: str = "",
+        compact: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._context, self._compact = Context(client, registry, clock, rng, root_ca), compact
+        wanted = chosen(controllers, [c.name for c in ALL])
+        self.running: list[Controller | Scheduler] = [c(self._context) for c in ALL if c.name in wanted]
+        self._slow = AsyncIOScheduler(timezone="UTC")
+
+    async def start(self) -> None:
+        """List everything once, then work."""
+        if not self.running:
+            return
+        await self._context.start()
+        for part in self.running:
+            await part.start()
+        self._slow.add_job(self._expire_events, "interval", minutes=1)
+        if self._compact is not None:
+            self._slow.add_job(self._compact, "interval", minutes=5)
+        self._slow.start()
+
+    async def stop(self) -> None:
+        """Stop working; nothing is left half done that a later start would not finish."""
+        if not self.running:
+            return
+        self._slow.shutdown(wait=False)
+        for part in self.running:
+            await part.stop()
+        await self._context.stop()
+
+    async def _expire_events(self) -> None:
+        client, limit = self._context.client, self._context.clock.now() - EVENT_LIFETIME
+        for event in (await client.list(Event)).items:
+            last = event.last_timestamp or event.event_time or event.metadata.creation_timestamp
+            if last is not None and last < limit:
+                try:
+                    await client.delete(Event, event.metadata.name, event.metadata.namespace)
+                except ApiError as error:
+                    if error.code != 404:
+                        log.warning("event not expired", name=event.metadata.name, error=error.message)
