@@ -28,9 +28,10 @@ log = structlog.get_logger()
 class Context:
     """What a manager hands to its controllers: client, registry, clock, random numbers, and informers by kind."""
 
-    def __init__(self, client: Client, registry: Registry, clock: Clock, rng: random.Random, root_ca: str = "") -> None:
+    def __init__(self, client: Client, registry: Registry, clock: Clock, rng: random.Random, root_ca: str = "", pod_network: str = "10.244.0.0/16") -> None:
         self.client, self.registry, self.clock, self.rng = client, registry, clock, rng
         self.root_ca = root_ca  # the cluster's CA, as PEM text
+        self.pod_network = pod_network
         self._informers: dict[type[Model], Informer[Any]] = {}
 
     def informer(self, model: type[M]) -> Informer[M]:

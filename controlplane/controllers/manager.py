@@ -18,6 +18,7 @@ from controlplane.controllers.deployment import DeploymentController
 from controlplane.controllers.endpoints import EndpointsController
 from controlplane.controllers.garbage import GarbageCollector
 from controlplane.controllers.namespace import NamespaceController
+from controlplane.controllers.nodes import NodeController, NodeIpamController
 from controlplane.controllers.replicaset import ReplicaSetController
 from controlplane.controllers.serviceaccount import RootCAController, ServiceAccountController
 from controlplane.scheduler.scheduler import Scheduler
@@ -36,6 +37,8 @@ ALL: tuple[type[Controller] | type[Scheduler], ...] = (
     DeploymentController,
     ReplicaSetController,
     EndpointsController,
+    NodeController,
+    NodeIpamController,
     Scheduler,
 )
 EVENT_LIFETIME = timedelta(hours=1)
@@ -62,9 +65,10 @@ class Manager:
         controllers: str = "*",
         *,
         root_ca: str = "",
+        pod_network: str = "10.244.0.0/16",
         compact: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._context, self._compact = Context(client, registry, clock, rng, root_ca), compact
+        self._context, self._compact = Context(client, registry, clock, rng, root_ca, pod_network), compact
         wanted = chosen(controllers, [c.name for c in ALL])
         self.running: list[Controller | Scheduler] = [c(self._context) for c in ALL if c.name in wanted]
         self._slow = AsyncIOScheduler(timezone="UTC")
