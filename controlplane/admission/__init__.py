@@ -3,7 +3,3 @@
 Each module is a kind's plugins under Kubernetes' names; `chain.Admission` runs them. None keeps state: what is allocated is
 read from the objects that exist.
 """
-
-from controlplane.admission.chain import Admission, Ranges
-
-__all__ = ["Admission", "Ranges"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from controlplane.store import Store
 from kubeapi.core_v1.types import (
     ConfigMapProjection,
     DownwardAPIProjection,
@@ -22,6 +21,9 @@ from kubeapi.core_v1.types import (
     VolumeProjection,
 )
 from kubeapi.errors import ApiError
+
+if TYPE_CHECKING:
+    from controlplane.store import Store
 
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_SECONDS = 3607

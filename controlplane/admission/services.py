@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from controlplane.store import Store
 from kubeapi.core_v1.types import Service
 from kubeapi.errors import ApiError, Cause, invalid, invalid_object
+
+if TYPE_CHECKING:
+    from controlplane.store import Store
 
 
 class Taken(NamedTuple):
@@ -74,7 +76,8 @@ def allocate(
 def _free_address(held: Taken, addresses: IPv4Network, rng: Random) -> str:
     """A free address of the range's upper part; the lower is left to those who ask for one by number (KEP-3070)."""
     size = addresses.num_addresses
-    low = 1 + min(max(16, size // 16), 256)
+    reserved = min(max(16, size // 16), 256)
+    low = 1 + (reserved if size > 2 * reserved else 0)
     start = rng.randrange(low, size - 1)
     for offset in (*range(start, size - 1), *range(1, start)):
         if (address := str(addresses[offset])) not in held.addresses:

@@ -112,7 +112,8 @@ def _aggregated(registry: Registry, *, core: bool) -> dict[str, Any]:
             {"version": v, "freshness": "Current", "resources": [_resource(k) for k in _of(registry, group, v)]}
             for v in _versions(registry, group)
         ]
-        items.append({"metadata": {"name": group, "creationTimestamp": None}, "versions": versions})
+        meta: dict[str, Any] = {"name": group, "creationTimestamp": None}
+        items.append({"metadata": meta, "versions": versions})
     head = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}}
     return head | {"items": items}
 
@@ -125,7 +126,8 @@ def _resource(kind: Kind) -> dict[str, Any]:
     first, *others = _rows(kind)
     shown: dict[str, Any] = {"resource": kind.plural, "responseKind": _kind_of(kind, first)}
     shown |= {"scope": "Namespaced" if kind.namespaced else "Cluster", "singularResource": first["singularName"]}
-    shown |= {"verbs": VERBS, **{k: first[k] for k in ("shortNames", "categories") if k in first}}
+    shown["verbs"] = VERBS
+    shown |= {k: first[k] for k in ("shortNames", "categories") if k in first}
     if others:
         shown["subresources"] = [
             {"subresource": o["name"].split("/")[1], "responseKind": _kind_of(kind, o), "verbs": o["verbs"]}

@@ -106,8 +106,8 @@ def listed(kind: Kind, values: list[bytes], meta: dict[str, Any], form: Form, in
         case "Table":
             return orjson.dumps(table(kind, values, meta, include, now))
         case "PartialObjectMetadata" | "PartialObjectMetadataList":
-            head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
-            return orjson.dumps(head | {"items": [metadata_only(v) for v in values]})
+            partial = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+            return orjson.dumps(partial | {"items": [metadata_only(v) for v in values]})
     named = f'{{"kind":"{kind.kind}","apiVersion":"{kind.api_version}",'.encode()
     items = b",".join(b"{" + v[len(named) :] if v.startswith(named) else v for v in values)
     head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":'.encode()

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
-from controlplane.admission import Admission, Ranges
+from kubeapi.clock import Clock
+
+from controlplane.admission.chain import Admission, Ranges
 from controlplane.apiserver.bootstrap import bootstrap
 from controlplane.apiserver.http import serving
 from controlplane.apiserver.server import ApiServer
 from controlplane.store import Store
-from kubeapi.clock import Clock
 from kubeapi.registry import Registry
 
 
@@ -30,9 +31,11 @@ async def serve(
     host: str = "127.0.0.1",
     ranges: Ranges | None = None,
 ) -> AsyncIterator[ApiServer]:
-    """Serve on https://HOST:PORT and DATA_DIR/naru.sock until the block ends; yields the server once it answers."""
+    """Serve on https://HOST:PORT and DATA_DIR/naru.sock until the block ends; yields the server once it answers.
+
+    data_dir is there already and its owner's alone (0700): it gets the keys, the token and the socket.
+    """
     ranges = ranges or Ranges()
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = ApiServer(store, registry, clock, rng, Admission(store, rng, ranges))
     await bootstrap(server, ranges.addresses, host, port)
     async with serving(server, data_dir, host, port):

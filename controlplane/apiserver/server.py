@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from kubeapi.clock import Clock
 
-from controlplane.admission import Admission
+from controlplane.admission.chain import Admission
 from controlplane.apiserver import apply_door, pods
 from controlplane.apiserver.deleting import Deleter, deletion_answer, options_of
 from controlplane.apiserver.discovery import discover

@@ -17,12 +17,13 @@ import orjson
 from kubeapi.clock import Clock
 from kubeapi.schema import schema_of
 
-from controlplane.admission import Admission
+from controlplane.admission.chain import Admission
 from controlplane.apiserver.options import Options
 from controlplane.apiserver.routing import Target
 from controlplane.store import Conflict, Entry, Store
 from kubeapi import codec
 from kubeapi.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, invalid_object, required
+from kubeapi.meta_v1.types import ManagedFieldsEntry
 from kubeapi.model import Model
 from kubeapi.patch import managed
 from kubeapi.registry import Kind
@@ -99,7 +100,7 @@ class Writer:
             entry = await self.store.get(target.key)
             if entry is None:
                 raise target.not_found()
-            old = target.kind.model.from_json(entry.value)
+            old: Any = target.kind.model.from_json(entry.value)
             new, warnings = change(old.clone(), entry.value)
             asked = new.metadata.resource_version
             if asked and asked != old.metadata.resource_version:
@@ -108,7 +109,9 @@ class Writer:
             if track:
                 self._track(target.kind, old, new, options, subresource)
             warnings = warnings + target.kind.warn(new, old) + ([] if subresource else inert_warnings(target.kind, new))
-            if options.dry_run or _same(old, new):
+            if _same(old, new):
+                return Written(entry.value, warnings)
+            if options.dry_run:
                 return Written(new.to_json(), warnings)
             try:
                 if old.metadata.deletion_timestamp and finished(new):
@@ -179,9 +182,7 @@ class Writer:
         owners = managed.update(
             before, new.to_dict(), schema_of(kind.model), options.manager, subresource, kind.api_version, self.now()
         )
-        new.metadata.managed_fields = kind.model.model_validate_json(
-            orjson.dumps({"metadata": {"managedFields": owners}})
-        ).metadata.managed_fields  # type: ignore[attr-defined]
+        new.metadata.managed_fields = [ManagedFieldsEntry.from_json(orjson.dumps(owner)) for owner in owners]
 
     def now(self) -> datetime:
         """The time, in whole seconds as objects carry it."""
