@@ -23,11 +23,6 @@ SUBRESOURCE_KINDS: dict[str, dict[str, Any]] = {
     "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale", "verbs": ["get", "patch", "update"]},
     "binding": {"kind": "Binding", "verbs": ["create"]},
     "eviction": {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ["create"]},
-    "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest", "verbs": ["create"]},
-    "exec": {"kind": "PodExecOptions", "verbs": ["create", "get"]},
-    "attach": {"kind": "PodAttachOptions", "verbs": ["create", "get"]},
-    "portforward": {"kind": "PodPortForwardOptions", "verbs": ["create", "get"]},
-    "log": {"verbs": ["get"]},
     "finalize": {"verbs": ["update"]},
     "status": {"verbs": ["get", "patch", "update"]},
 }
@@ -83,7 +78,7 @@ def _resources(registry: Registry, group: str, version: str) -> dict[str, Any] |
 
 def _rows(kind: Kind) -> list[dict[str, Any]]:
     first: dict[str, Any] = {"name": kind.plural, "singularName": kind.singular or kind.kind.lower()}
-    first |= {"namespaced": kind.namespaced, "kind": kind.kind, "verbs": VERBS}
+    first |= {"namespaced": kind.namespaced, "kind": kind.kind, "verbs": verbs_of(kind)}
     if kind.short_names:
         first["shortNames"] = list(kind.short_names)
     if kind.categories:
@@ -94,6 +89,11 @@ def _rows(kind: Kind) -> list[dict[str, Any]]:
         base = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": kind.kind}
         rows.append(base | SUBRESOURCE_KINDS[name])
     return rows
+
+
+def verbs_of(kind: Kind) -> list[str]:
+    """The verbs of a kind; namespaces are deleted one by one only."""
+    return [v for v in VERBS if v != "deletecollection" or kind.resource != "namespaces"]
 
 
 def storage_hash(kind: Kind) -> str:
@@ -126,7 +126,7 @@ def _resource(kind: Kind) -> dict[str, Any]:
     first, *others = _rows(kind)
     shown: dict[str, Any] = {"resource": kind.plural, "responseKind": _kind_of(kind, first)}
     shown |= {"scope": "Namespaced" if kind.namespaced else "Cluster", "singularResource": first["singularName"]}
-    shown["verbs"] = VERBS
+    shown["verbs"] = first["verbs"]
     shown |= {k: first[k] for k in ("shortNames", "categories") if k in first}
     if others:
         shown["subresources"] = [

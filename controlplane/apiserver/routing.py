@@ -12,9 +12,8 @@ from kubeapi.errors import ApiError
 from kubeapi.registry import Kind, Registry
 
 EXTRA_SUBRESOURCES = {
-    "pods": ("binding", "eviction", "log", "exec", "attach", "portforward"),
+    "pods": ("binding", "eviction"),
     "namespaces": ("finalize",),
-    "serviceaccounts": ("token",),
 }
 
 

@@ -98,7 +98,7 @@ class ApiServer:
             case "POST" if target.namespace or not target.kind.namespaced:
                 options = write_options(request, "CreateOptions")
                 return self._written(target, await self.writer.create(target, json_body(request), options), form, query)
-            case "DELETE" if target.namespace or not target.kind.namespaced:
+            case "DELETE" if target.namespace or not (target.kind.namespaced or target.kind.resource == "namespaces"):
                 return answer(200, await self._delete_collection(target, request, query), form)
         raise not_allowed()
 

@@ -26,7 +26,7 @@ def registry() -> Registry:
         ("/api/v1/pods", Target(PODS)),
         ("/api/v1/namespaces/shop/pods", Target(PODS, "shop")),
         ("/api/v1/namespaces/shop/pods/web/", Target(PODS, "shop", "web")),
-        ("/api/v1/namespaces/shop/pods/web/log", Target(PODS, "shop", "web", "log")),
+        ("/api/v1/namespaces/shop/pods/web/binding", Target(PODS, "shop", "web", "binding")),
         ("/api/v1/namespaces/shop", Target(NAMESPACES, "", "shop")),
         ("/api/v1/namespaces/shop/finalize", Target(NAMESPACES, "", "shop", "finalize")),
         ("/api/v1/nodes/n1", Target(NODES, "", "n1")),
