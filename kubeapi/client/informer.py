@@ -1,0 +1,153 @@
+"""A client's cache of one kind, kept true by one list and a watch that resumes where it broke.
+
+Handlers hear of each change as (old, new): old is None for what is new, new is None for what is gone. They are called in
+order, on the event loop, and must not wait. What the informer hands out is shared: clone before changing. When the server
+says that the revision is too old, or is out of reach, the informer lists again (after a growing pause) and tells handlers
+what has changed in between, so losing any number of events loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import structlog
+
+from kubeapi.client.client import Client, meta_of
+from kubeapi.errors import ApiError
+from kubeapi.model import Model
+
+M = TypeVar("M", bound=Model)
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+log = structlog.get_logger()
+
+
+class Informer(Generic[M]):
+    """The cache of one kind, or of the part that the selectors let through."""
+
+    def __init__(self, client: Client, model: type[M], fields: str = "", labels: str = "") -> None:
+        self.model = model
+        self._client, self._fields, self._labels = client, fields, labels
+        self._objects: dict[tuple[str, str], M] = {}
+        self._indices: dict[str, tuple[Callable[[M], Iterable[str]], dict[str, dict[tuple[str, str], M]]]] = {}
+        self._handlers: list[Callable[[M | None, M | None], None]] = []
+        self._synced = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to follow the server, in the background."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._follow(), name=f"informer {self.model.__name__}")
+
+    async def synced(self) -> None:
+        """Return once the first list is in the cache."""
+        await self._synced.wait()
+
+    async def stop(self) -> None:
+        """Stop following; the cache stays as it is."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def get(self, namespace: str, name: str) -> M | None:
+        """One object, or None."""
+        return self._objects.get((namespace, name))
+
+    def list(self, namespace: str | None = None) -> list[M]:
+        """The objects of one namespace, or all."""
+        if namespace is None:
+            return [*self._objects.values()]
+        return [obj for (where, _), obj in self._objects.items() if where == namespace]
+
+    def by(self, index: str, value: str) -> builtins.list[M]:
+        """The objects for which the index's function gave `value`."""
+        return [*self._indices[index][1].get(value, {}).values()]
+
+    def add_index(self, name: str, function: Callable[[M], str | Iterable[str] | None]) -> None:
+        """Find objects by a value, or values, computed from them; those already cached are indexed now."""
+
+        def values(obj: M) -> Iterable[str]:
+            found = function(obj)
+            return (found,) if isinstance(found, str) else found or ()
+
+        self._indices[name] = (values, {})
+        for key, obj in self._objects.items():
+            self._index(name, key, None, obj)
+
+    def on_change(self, handler: Callable[[M | None, M | None], None]) -> None:
+        """Tell `handler` of each change from now on, and at once of what is cached already."""
+        self._handlers.append(handler)
+        for obj in [*self._objects.values()]:
+            handler(None, obj)
+
+    async def _follow(self) -> None:
+        pause, revision = FIRST_PAUSE, ""
+        while True:
+            try:
+                if not revision:
+                    revision = await self._list()
+                    self._synced.set()
+                async for event in self._client.watch(self.model, revision, fields=self._fields, labels=self._labels):
+                    revision, pause = meta_of(event.object).resource_version, FIRST_PAUSE
+                    if event.type != "BOOKMARK":
+                        self._set(event.object, gone=event.type == "DELETED")
+            except ApiError as error:
+                if error.code == 410:
+                    revision = ""
+                    continue
+                log.warning("informer.refused", kind=self.model.__name__, code=error.code, why=error.message)
+            except OSError as error:
+                log.info("informer.unreachable", kind=self.model.__name__, why=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _list(self) -> str:
+        page = await self._client.list(self.model, fields=self._fields, labels=self._labels)
+        listed = {_key(obj) for obj in page.items}
+        for key, obj in [*self._objects.items()]:
+            if key not in listed:
+                self._set(obj, gone=True)
+        for obj in page.items:
+            self._set(obj)
+        return page.revision
+
+    def _set(self, obj: M, gone: bool = False) -> None:
+        key = _key(obj)
+        old, new = self._objects.get(key), None if gone else obj
+        if new is None:
+            self._objects.pop(key, None)
+        else:
+            self._objects[key] = new
+        if old is None and new is None:
+            return
+        if old is not None and new is not None and _version(old) == _version(new):
+            return
+        for name in self._indices:
+            self._index(name, key, old, new)
+        # A deletion is told with the last state, which may be newer than the cached one.
+        for handler in self._handlers:
+            handler(obj if new is None else old, new)
+
+    def _index(self, name: str, key: tuple[str, str], old: M | None, new: M | None) -> None:
+        values, table = self._indices[name]
+        for value in values(old) if old is not None else ():
+            table[value].pop(key, None)
+            if not table[value]:
+                del table[value]
+        for value in values(new) if new is not None else ():
+            table.setdefault(value, {})[key] = new  # type: ignore[assignment]
+
+
+def _key(obj: Model) -> tuple[str, str]:
+    meta = meta_of(obj)
+    return meta.namespace, meta.name
+
+
+def _version(obj: Model) -> tuple[str, str]:
+    meta = meta_of(obj)
+    return meta.uid, meta.resource_version
