@@ -11,7 +11,6 @@ from random import Random
 from typing import Any
 
 import orjson
-from kubeapi.clock import Clock
 
 from controlplane.admission.chain import Admission
 from controlplane.apiserver import apply_door, pods
@@ -27,6 +26,7 @@ from controlplane.apiserver.writes import Writer, Written, scale_of, scaled
 from controlplane.store import Compacted, Store
 from kubeapi import codec
 from kubeapi.client.transport import Request, Response
+from kubeapi.clock import Clock
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import DeleteOptions
 from kubeapi.registry import Registry
