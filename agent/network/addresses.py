@@ -10,14 +10,14 @@ import ipaddress
 from collections.abc import Container
 
 
-class NoAddressLeft(Exception):
+class NoAddressLeftError(Exception):
     """Every address of the node's podCIDR is taken."""
 
 
 def next_address(pod_cidr: str, taken: Container[str], last: str | None = None) -> str:
     """The first free address after `last`, around the end; never the network's, the gateway's or the broadcast address.
 
-    Raises NoAddressLeft.
+    Raises NoAddressLeftError.
     """
     network = ipaddress.IPv4Network(pod_cidr)
     first, count = int(network.network_address) + 2, network.num_addresses - 3
@@ -26,7 +26,7 @@ def next_address(pod_cidr: str, taken: Container[str], last: str | None = None) 
         address = str(ipaddress.IPv4Address(first + (start + step) % count))
         if address not in taken:
             return address
-    raise NoAddressLeft(f"no free address in {pod_cidr}")
+    raise NoAddressLeftError(f"no free address in {pod_cidr}")
 
 
 def hardware_address(address: str) -> str:

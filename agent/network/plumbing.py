@@ -41,7 +41,9 @@ def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
     bridge = _index(ip, config.bridge)
     if bridge is None:
         # A hardware address of its own: otherwise it takes the lowest of its ports, and changes as pods come and go.
-        ip.link("add", ifname=config.bridge, kind="bridge", address=hardware_address(config.gateway), mtu=_uplink_mtu(ip))
+        ip.link(
+            "add", ifname=config.bridge, kind="bridge", address=hardware_address(config.gateway), mtu=_uplink_mtu(ip)
+        )
         bridge = _required(ip, config.bridge)
     length = int(config.pod_cidr.partition("/")[2])
     ip.addr("replace", index=bridge, address=config.gateway, prefixlen=length)

@@ -45,7 +45,7 @@ class Network(Protocol):
     async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
         """The pod's address, after its sandbox is plugged in. A pod keeps its address over sandboxes until detached.
 
-        Raises NetworkFailure with the kernel's words.
+        Raises NetworkError with the kernel's words.
         """
         ...
 
@@ -54,7 +54,7 @@ class Network(Protocol):
         ...
 
 
-class NetworkFailure(Exception):
+class NetworkError(Exception):
     """The network could not be made as asked; the text is for the pod's Event."""
 
 

@@ -1,0 +1,142 @@
+"""The node's network as one thing: devices, rules, host ports and DNS behind the `Network` protocol.
+
+Netlink blocks, so it runs in one thread of its own, where calls also come one after another: two pods can't be given the
+same address. All that is remembered is which pods are attached; after a restart that is read back from their devices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from agent.network import plumbing
+from agent.network.addresses import NoAddressLeftError, next_address
+from agent.network.config import NetworkConfig
+from agent.network.dns import DnsServer
+from agent.network.firewall import ensure_forwarding, remove_forwarding
+from agent.network.protocol import HostPort, NetworkError
+from agent.network.records import Records
+from agent.network.rules import PodPort
+from agent.network.services import Cache, RulesetError, ServiceRules, send
+from agent.runtime.protocol import PodRef
+from kubeapi.core_v1.types import Service
+from kubeapi.discovery_v1.types import EndpointSlice
+
+Result = TypeVar("Result")
+
+
+class NodeNetwork:
+    """The network of one node of one cluster, in the kernel. The caches are informers of all namespaces."""
+
+    def __init__(self, config: NetworkConfig, services: Cache[Service], slices: Cache[EndpointSlice]) -> None:
+        self._config, self._caches = config, (services, slices)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="netlink")
+        self._addresses: dict[str, str] = {}
+        self._last: str | None = None
+        self._host_ports: dict[str, tuple[PodPort, ...]] = {}
+        self._rules = ServiceRules(config, services, slices, self._pod_ports)
+        self._records = Records(config.domain, services, slices)
+        self._dns = DnsServer(config.dns_address, self._records)
+        self._knowing: asyncio.Task[None] | None = None
+
+    @property
+    def dns_address(self) -> str:
+        """As `Network` says."""
+        return self._config.dns_address
+
+    async def start(self) -> None:
+        """As `Network` says. Returns before the API has answered: pods can be attached at once."""
+        await self._netlink(self._make_node)
+        await self._rules.start()
+        await self._dns.start()
+        for cache in self._caches:
+            await cache.start()
+        self._knowing = asyncio.create_task(self._know(), name="dns-ready")
+
+    async def stop(self) -> None:
+        """As `Network` says."""
+        if self._knowing:
+            self._knowing.cancel()
+        await self._rules.stop()
+        await self._dns.stop()
+        for cache in self._caches:
+            await cache.stop()
+
+    async def remove(self) -> None:
+        """As `Network` says."""
+        await self.stop()
+        await remove_network(self._config)
+        self._addresses.clear()
+        self._host_ports.clear()
+
+    async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
+        """As `Network` says."""
+        address = await self._netlink(lambda ip: self._attach(ip, pod.uid, sandbox_pid))
+        claims = tuple(PodPort(port, address) for port in ports)
+        if self._host_ports.get(pod.uid, ()) != claims:
+            self._host_ports[pod.uid] = claims
+            self._rules.changed()
+        return address
+
+    async def detach(self, pod_uid: str) -> None:
+        """As `Network` says."""
+        await self._netlink(lambda ip: plumbing.detach(ip, self._config, pod_uid))
+        self._addresses.pop(pod_uid, None)
+        if self._host_ports.pop(pod_uid, ()):
+            self._rules.changed()
+
+    async def _know(self) -> None:
+        await asyncio.gather(*(cache.synced() for cache in self._caches))
+        self._records.ready = True
+
+    def _make_node(self, ip: IPRoute) -> None:
+        plumbing.ensure_node(ip, self._config)
+        ensure_forwarding(self._config.bridge)
+        found = plumbing.observe_attachments(ip, self._config)
+        self._addresses = {uid: attachment.address for uid, attachment in found.items()} | self._addresses
+
+    def _attach(self, ip: IPRoute, pod_uid: str, pid: int) -> str:
+        address = self._addresses.get(pod_uid)
+        if address and plumbing.plugged_into(ip, self._config.veth(pod_uid), pid):
+            return address
+        if address is None:
+            devices = plumbing.observe_attachments(ip, self._config).values()
+            taken = {*self._addresses.values(), *(a.address for a in devices)}
+            address = self._last = next_address(self._config.pod_cidr, taken, self._last)
+        plumbing.ensure_attached(ip, self._config, pod_uid, pid, address)
+        self._addresses[pod_uid] = address
+        return address
+
+    def _pod_ports(self) -> list[PodPort]:
+        return [claim for claims in self._host_ports.values() for claim in claims]
+
+    async def _netlink(self, work: Callable[[IPRoute], Result]) -> Result:
+        def run() -> Result:
+            with IPRoute() as ip:
+                return work(ip)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except (NetlinkError, NoAddressLeftError, OSError) as error:
+            raise NetworkError(str(error)) from error
+
+
+async def remove_network(config: NetworkConfig) -> None:
+    """Remove from the kernel all that was ever made for this cluster, found by name; needs no running network."""
+    table = {"table": {"family": "ip", "name": config.table}}
+
+    def run() -> None:
+        with IPRoute() as ip:
+            plumbing.remove_node(ip, config)
+        remove_forwarding(config.bridge)
+
+    try:
+        await asyncio.to_thread(run)
+        await send({"nftables": [{"add": table}, {"delete": table}]})  # deleting alone fails where there is none
+    except (NetlinkError, OSError, RulesetError) as error:
+        raise NetworkError(str(error)) from error
