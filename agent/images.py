@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from agent.plan import BACKOFF_LIMIT, BACKOFF_START, Waiting
 from agent.runtime.protocol import Image, Runtime, RuntimeFailure
-from kubeapi.clock import Clock
 from kubeapi.core_v1.types import Container
+
+if TYPE_CHECKING:
+    from kubeapi.clock import Clock
 
 REFERENCE = re.compile(
     r"(?:[\w.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"

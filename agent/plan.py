@@ -2,8 +2,8 @@
 
 The order of the kubelet: a sandbox first; then init containers one after the other (a sidecar, an init container with
 restartPolicy Always, counts as done once started); then all app containers. A dead container is replaced by its restart
-policy: the first time at once, then after 10 s doubling to 5 min, forgotten after it once ran 10 minutes. A dead sandbox takes
-its containers with it. A pod that is deleted, over its deadline or done is brought to rest: containers end before their
+policy: the first time at once, then after 10 s doubling to 5 min, forgotten after it once ran 10 minutes. A dead sandbox
+takes its containers with it. A pod that is deleted, over its deadline or done is brought to rest: containers end before their
 sidecars, and everything is dead before anything is removed.
 """
 
@@ -18,6 +18,7 @@ from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import Pod
 
 BACKOFF_START, BACKOFF_LIMIT, LONG_RUN = 10.0, 300.0, 600.0
+CHANGED = "Pod sandbox changed, it will be killed and re-created."
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
         if orphans:  # their namespaces' holder is dead, so they go first
             return Plan(
                 tuple(
-                    KillContainer(c.id, c.name, "Pod sandbox changed, it will be killed and re-created.")
+                    KillContainer(c.id, c.name, CHANGED)
                     for c in orphans
                 )
             )

@@ -7,31 +7,39 @@ round reads the whole truth of its pod from the engine, so a lost event costs no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
-from kubeapi.clock import Clock
 
 from agent import plan as planner
 from agent.containers import container_spec, ref_of, sandbox_spec
-from agent.environment import ConfigError, Surroundings, environment
+from agent.environment import ConfigError, Surroundings, environment, references
 from agent.images import Images, ImageUnavailable
-from agent.network.protocol import Network, NetworkFailure
+from agent.network.protocol import Network, NetworkError
 from agent.plan import Known, Observed, Waiting
 from agent.runtime.protocol import EngineDown, Mount, Runtime, RuntimeFailure
 from agent.status import Facts, full_name, status_of
 from kubeapi.core_v1.types import Container, Pod, PodStatus
 
+if TYPE_CHECKING:
+    from kubeapi.clock import Clock
+
 log = structlog.get_logger()
 RETRY, MESSAGE_LIMIT = 10.0, 4096
 Say = Callable[[Pod, str, str, str], None]
+Lookup = Callable[[str, str, str], Awaitable[Mapping[str, bytes] | None]]
 Report = Callable[[Pod, PodStatus], Awaitable[None]]
 
 
 class PodWorker:
-    """Brings one pod to what its spec says. say records an Event; report writes a status; finish lets the API forget it."""
+    """Brings one pod to what its spec says. say records an Event; report writes a status; finish lets the API forget it.
+
+    lookup(kind, namespace, name) gives the data of a ConfigMap or Secret, or None if there is none.
+    """
 
     def __init__(
         self,
@@ -42,6 +50,7 @@ class PodWorker:
         clock: Clock,
         directory: Path,
         host_ip: str,
+        lookup: Lookup,
         say: Say,
         report: Report,
         finish: Callable[[Pod], Awaitable[None]],
@@ -49,6 +58,7 @@ class PodWorker:
         self.pod, self.gone = pod, False
         self._runtime, self._network, self._images, self._clock = runtime, network, images, clock
         self._directory, self._host_ip = directory, host_ip
+        self._lookup = lookup
         self._say, self._report, self._finish = say, report, finish
         self._wake = asyncio.Event()
         self._waiting: dict[str, Waiting] = {}
@@ -92,10 +102,8 @@ class PodWorker:
                 await self._sleep(left)
 
     async def _sleep(self, seconds: float | None) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):  # the plan's own time has come
             await asyncio.wait_for(self._wake.wait(), None if seconds is None else max(seconds, 0))
-        except TimeoutError:
-            pass  # the plan's own time has come
 
     async def _known(self, pod: Pod, observed: Observed) -> Known:
         sandbox = observed.sandbox()
@@ -146,7 +154,7 @@ class PodWorker:
             sandbox = await self._runtime.create_sandbox(sandbox_spec(pod, attempt))
             if not pod.spec.host_network:
                 self._ip = await self._network.attach(ref_of(pod), sandbox.pid)
-        except (RuntimeFailure, NetworkFailure) as e:
+        except (RuntimeFailure, NetworkError) as e:
             if isinstance(e, EngineDown):
                 raise
             self._say(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {e}")
@@ -160,7 +168,11 @@ class PodWorker:
         failed = "CreateContainerConfigError"
         try:
             image = await self._images.ensure(template, say)
-            variables = environment(pod, template, {}, (), Surroundings(self._host_ip, self._ip))
+            if template.volume_mounts:
+                raise ConfigError("this node does not mount volumes yet: remove volumeMounts")
+            needed = sorted(references(template))
+            sources = {r: await self._lookup(r[0], pod.metadata.namespace, r[1]) for r in needed}
+            variables = environment(pod, template, sources, (), Surroundings(self._host_ip, self._ip))
             message = self._message_file(template.name, attempt)
             mounts = (Mount(str(message), template.termination_message_path or "/dev/termination-log"),)
             spec = container_spec(pod, template, image, sandbox_id, attempt, crashes, variables, mounts, str(message))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.plan import Known, Observed, finished, is_sidecar, past_deadline, restart_at, restarts
+from agent.plan import Known, Observed, crash_delay, finished, is_sidecar, past_deadline, restart_at, restarts
 from agent.runtime.protocol import Container
 from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import (
@@ -41,9 +41,7 @@ class Facts:
 
 def crash_message(pod: Pod, name: str, dead: Container) -> str:
     """The words of CrashLoopBackOff; the delay as Go prints a duration."""
-    seconds = round(
-        (restart_at(dead, dead.finished_at or datetime.min) - (dead.finished_at or datetime.min)).total_seconds()
-    )
+    seconds = round(crash_delay(dead))
     minutes, rest = divmod(seconds, 60)
     told = f"{minutes}m{rest}s" if minutes else f"{rest}s"
     return f"back-off {told} restarting failed container={name} pod={full_name(pod)}"

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import platform
+import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
@@ -41,7 +43,17 @@ from agent.runtime.protocol import (
 
 LABEL = "naru.dev/"
 CPU_PERIOD = 100_000
+CAP_SYS_RESOURCE = 24
 T = TypeVar("T")
+
+
+def _lowest_oom_score() -> int:
+    """The lowest oom_score_adj that may be asked for: below 0 the kernel wants CAP_SYS_RESOURCE, or no process starts."""
+    held = re.search(r"^CapEff:\s*([0-9a-f]+)", Path("/proc/self/status").read_text(), re.M)
+    return -1000 if held and int(held[1], 16) >> CAP_SYS_RESOURCE & 1 else 0
+
+
+LOWEST_OOM_SCORE = _lowest_oom_score()
 
 
 def _time(text: str) -> datetime | None:
@@ -147,7 +159,7 @@ class DockerRuntime:
                 pid_mode="host" if spec.host_pid else None,
                 sysctls=dict(spec.sysctls) or None,
                 security_opt=["no-new-privileges"],
-                oom_score_adj=-998,
+                oom_score_adj=max(-998, LOWEST_OOM_SCORE),
                 shm_size="64m",
             )
             made = c.create_container(
@@ -184,7 +196,7 @@ class DockerRuntime:
                 cpu_period=CPU_PERIOD if r.cpu_quota else None,
                 mem_limit=r.memory or None,
                 memswap_limit=r.memory or None,
-                oom_score_adj=r.oom_score_adj,
+                oom_score_adj=max(r.oom_score_adj, LOWEST_OOM_SCORE),
                 privileged=s.privileged,
                 read_only=s.read_only_root,
                 cap_add=list(s.add_capabilities) or None,
