@@ -1,7 +1,8 @@
 """What every controller is made of: it watches kinds, maps an event to keys, and reconciles one key at a time.
 
-A subclass names itself, wires its watches in `setup()`, and writes `reconcile(key)`. The queue merges repeats, retries failures
-with back-off and never runs a key twice at once; informers are shared by all controllers of a manager.
+A subclass names itself, wires its watches in `setup()`, and writes `reconcile(key)`. The queue merges repeats,
+retries failures with back-off and never runs a key twice at once; informers are shared by all controllers of a
+manager.
 """
 
 from __future__ import annotations
@@ -28,7 +29,15 @@ log = structlog.get_logger()
 class Context:
     """What a manager hands to its controllers: client, registry, clock, random numbers, and informers by kind."""
 
-    def __init__(self, client: Client, registry: Registry, clock: Clock, rng: random.Random, root_ca: str = "", pod_network: str = "10.244.0.0/16") -> None:
+    def __init__(
+        self,
+        client: Client,
+        registry: Registry,
+        clock: Clock,
+        rng: random.Random,
+        root_ca: str = "",
+        pod_network: str = "10.244.0.0/16",
+    ) -> None:
         self.client, self.registry, self.clock, self.rng = client, registry, clock, rng
         self.root_ca = root_ca  # the cluster's CA, as PEM text
         self.pod_network = pod_network

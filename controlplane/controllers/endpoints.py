@@ -1,7 +1,9 @@
-"""Where a Service's traffic goes: its pods as EndpointSlice and Endpoints; hand-written Endpoints mirrored into slices.
+"""Where a Service's traffic goes.
 
-The decision is `endpoints_of(service, pods)`; `to_slice_ports`, `to_subsets` and the shells below only write it in the two shapes.
-Watches Services, pods, Endpoints and EndpointSlices. Key: a Service.
+Its pods as EndpointSlice and Endpoints; hand-written Endpoints mirrored into slices.
+
+The decision is `endpoints_of(service, pods)`; `to_slice_ports`, `to_subsets` and the shells below only write it in
+the two shapes. Watches Services, pods, Endpoints and EndpointSlices. Key: a Service.
 """
 
 from __future__ import annotations
@@ -90,7 +92,8 @@ def to_subsets(targets: Sequence[Target]) -> list[EndpointSubset]:
         if conditions.terminating and not conditions.ready:
             continue
         subset = groups.setdefault(
-            ports, EndpointSubset(ports=[SubsetPort(name=n, protocol=p, port=i, app_protocol=a) for n, p, i, a in ports])
+            ports,
+            EndpointSubset(ports=[SubsetPort(name=n, protocol=p, port=i, app_protocol=a) for n, p, i, a in ports]),
         )
         address = EndpointAddress(
             ip=endpoint.addresses[0],
@@ -119,7 +122,10 @@ def mirrored(endpoints: Endpoints) -> list[tuple[list[EndpointPort], list[Endpoi
     """Hand-written Endpoints as (ports, endpoints) of slices."""
     out = []
     for subset in endpoints.subsets:
-        ports = [EndpointPort(name=p.name, protocol=p.protocol, port=p.port, app_protocol=p.app_protocol) for p in subset.ports]
+        ports = [
+            EndpointPort(name=p.name, protocol=p.protocol, port=p.port, app_protocol=p.app_protocol)
+            for p in subset.ports
+        ]
         found = [
             Endpoint(
                 addresses=[a.ip],
@@ -206,7 +212,10 @@ class EndpointsController(Controller):
                     await self.client.update(part)
             elif owner is not None:
                 meta = ObjectMeta(
-                    generate_name=f"{name}-", namespace=namespace, labels=all_labels, owner_references=[reference_to(owner)]
+                    generate_name=f"{name}-",
+                    namespace=namespace,
+                    labels=all_labels,
+                    owner_references=[reference_to(owner)],
                 )
                 made = EndpointSlice(metadata=meta, address_type="IPv4", ports=ports, endpoints=endpoints)
                 answer = await self.client.create(made)
@@ -215,7 +224,9 @@ class EndpointsController(Controller):
             await self.client.delete(EndpointSlice, part.metadata.name, namespace, uid=part.metadata.uid)
 
     async def _keep_endpoints(self, service: Service, found: Endpoints | None, subsets: list[EndpointSubset]) -> None:
-        labels = service.metadata.labels | {"endpoints.kubernetes.io/managed-by": "endpoint-controller"} | _headless(service)
+        labels = (
+            service.metadata.labels | {"endpoints.kubernetes.io/managed-by": "endpoint-controller"} | _headless(service)
+        )
         if found is None:
             meta = ObjectMeta(name=service.metadata.name, namespace=service.metadata.namespace, labels=labels)
             await self.client.create(Endpoints(metadata=meta, subsets=subsets))

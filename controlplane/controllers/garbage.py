@@ -1,7 +1,9 @@
-"""Owners and what they own: children of an owner that is gone go as well; foreground deletion waits for them, orphaning frees them.
+"""Owners and what they own.
 
-The graph is the informers' indexes by owner uid. Watches every kind but Events. Key: APIVERSION|KIND|NAMESPACE|NAME|UID of an
-object that may be garbage, or an owner that is being deleted.
+Children of an owner that is gone go as well; foreground deletion waits for them, orphaning frees them.
+
+The graph is the informers' indexes by owner uid. Watches every kind but Events. Key:
+APIVERSION|KIND|NAMESPACE|NAME|UID of an object that may be garbage, or an owner that is being deleted.
 """
 
 from __future__ import annotations
@@ -96,7 +98,9 @@ class GarbageCollector(Controller):
             if self.context.registry.kind(reference.api_version, reference.kind) is None:
                 living.append(reference)  # of a kind that nobody serves: not known to be gone
                 continue
-            owner = self._cached(obj.metadata.namespace, reference) or await self._asked(obj.metadata.namespace, reference)
+            owner = self._cached(obj.metadata.namespace, reference) or await self._asked(
+                obj.metadata.namespace, reference
+            )
             if owner is None:
                 dead.add(reference.uid)
             elif owner.metadata.deletion_timestamp is not None and FOREGROUND in owner.metadata.finalizers:

@@ -1,7 +1,7 @@
 """Starts and stops the controllers and the scheduler on one set of informers, and keeps the slow clockwork.
 
-Which ones run is said as kube-controller-manager's --controllers says it: `*` all, `name` that one, `-name` not that one; an
-empty list means none, and then no scheduler either.
+Which ones run is said as kube-controller-manager's --controllers says it: `*` all, `name` that one, `-name` not that
+one; an empty list means none, and then no scheduler either.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from controlplane.controllers.namespace import NamespaceController
 from controlplane.controllers.nodes import NodeController, NodeIpamController
 from controlplane.controllers.replicaset import ReplicaSetController
 from controlplane.controllers.serviceaccount import RootCAController, ServiceAccountController
+from controlplane.controllers.volumes import VolumeController
 from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.client.client import Client
 from kubeapi.clock import Clock
@@ -39,6 +40,7 @@ ALL: tuple[type[Controller] | type[Scheduler], ...] = (
     EndpointsController,
     NodeController,
     NodeIpamController,
+    VolumeController,
     Scheduler,
 )
 EVENT_LIFETIME = timedelta(hours=1)

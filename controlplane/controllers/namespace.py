@@ -1,7 +1,7 @@
 """Namespace deletion: empty the namespace, say what still holds it, and let it go when nothing is left.
 
-A deleted namespace keeps the finalizer `kubernetes` in its spec until its content is gone. Watches namespaces, and learns from
-the deletions of any object in a terminating one when to look again. Key: a namespace.
+A deleted namespace keeps the finalizer `kubernetes` in its spec until its content is gone. Watches namespaces, and
+learns from the deletions of any object in a terminating one when to look again. Key: a namespace.
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ def conditions(remaining: Sequence[Remaining], errors: Sequence[str], now: datet
     failed = "; ".join(errors)
     table = [
         ("NamespaceDeletionDiscoveryFailure", "", "ResourcesDiscovered", "", "All resources successfully discovered"),
-        ("NamespaceDeletionGroupVersionParsingFailure", "", "ParsedGroupVersions", "", "All legacy kube types successfully parsed"),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "",
+            "ParsedGroupVersions",
+            "",
+            "All legacy kube types successfully parsed",
+        ),
         (
             "NamespaceDeletionContentFailure",
             failed and f"Failed to delete all resource types, {len(errors)} remaining: {failed}",

@@ -1,7 +1,7 @@
 """Node lifecycle: podCIDRs, nodes that fall silent, taints that follow their conditions, and pods that have to leave.
 
-A node is alive while it renews its Lease or its Ready heartbeat; `plan_node` decides from both. Watches nodes, Leases and pods.
-Key: a node; timers come from the queue, so that nothing is polled.
+A node is alive while it renews its Lease or its Ready heartbeat; `plan_node` decides from both. Watches nodes, Leases
+and pods. Key: a node; timers come from the queue, so that nothing is polled.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Health(NamedTuple):
 def plan_node(node: Node, renewed: datetime | None, now: datetime) -> Health:
     """Conditions turn Unknown when nothing was heard for GRACE; taints follow Ready and spec.unschedulable."""
     ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
-    heard = max(filter(None, [renewed, ready and ready.last_heartbeat_time, node.metadata.creation_timestamp]), default=now)
+    heard = max(
+        filter(None, [renewed, ready and ready.last_heartbeat_time, node.metadata.creation_timestamp]), default=now
+    )
     conditions, again = list(node.status.conditions), heard + GRACE
     if heard + GRACE < now:
         conditions, again = [_unknown(c, now) for c in conditions], None
@@ -64,7 +66,9 @@ def plan_node(node: Node, renewed: datetime | None, now: datetime) -> Health:
     taints = [t for t in node.spec.taints if t.key not in _OURS or (t.key, t.effect) in wanted]
     have = {(t.key, t.effect) for t in taints}
     taints += [
-        Taint(key=k, effect=e, time_added=now if timed else None) for (k, e), timed in wanted.items() if (k, e) not in have
+        Taint(key=k, effect=e, time_added=now if timed else None)
+        for (k, e), timed in wanted.items()
+        if (k, e) not in have
     ]
     return Health(conditions, taints, again)
 

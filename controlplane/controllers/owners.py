@@ -1,7 +1,7 @@
 """Owner references: who controls an object, and which objects a controller may take or must let go.
 
-An owner claims what its selector matches and nobody controls (adoption), and releases what it controls but no longer matches.
-Source: Kubernetes' ControllerRefManager.
+An owner claims what its selector matches and nobody controls (adoption), and releases what it controls but no longer
+matches. Source: Kubernetes' ControllerRefManager.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from kubeapi.meta_v1.types import LabelSelector, ObjectMeta, OwnerReference
 from kubeapi.selectors import matches
 
+from kubeapi.meta_v1.types import LabelSelector, ObjectMeta, OwnerReference
 
 T = TypeVar("T")
 

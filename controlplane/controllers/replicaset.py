@@ -1,7 +1,8 @@
 """ReplicaSet: keeps so many pods of one template.
 
-Watches ReplicaSets and pods; a pod's key is its controller, or every ReplicaSet that could adopt it. What was just created or
-deleted is not in the informer yet, so `InFlight` lays it over the informer's view: nothing is created twice.
+Watches ReplicaSets and pods; a pod's key is its controller, or every ReplicaSet that could adopt it. What was just
+created or deleted is not in the informer yet, so `InFlight` lays it over the informer's view: nothing is created
+twice.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 
+from kubeapi.selectors import matches
+
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.owners import adoption_patch, controller_of, plan_claims, reference_to, release_patch
 from controlplane.controllers.pods import available_at, deletion_rank, is_active, is_ready
@@ -19,7 +22,6 @@ from kubeapi.apps_v1.types import ReplicaSet, ReplicaSetCondition, ReplicaSetSta
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.selectors import matches
 
 BURST = 500
 _FORGET = timedelta(minutes=5)
@@ -54,7 +56,9 @@ def batches(total: int, first: int = 1) -> Iterator[int]:
         size *= 2
 
 
-def next_status(rs: ReplicaSet, pods: Sequence[Pod], failure: tuple[str, str] | None, now: datetime) -> ReplicaSetStatus:
+def next_status(
+    rs: ReplicaSet, pods: Sequence[Pod], failure: tuple[str, str] | None, now: datetime
+) -> ReplicaSetStatus:
     """The counts, and ReplicaFailure (reason, message) while creating or deleting fails."""
     active = [p for p in pods if is_active(p)]
     labels = rs.spec.template.metadata.labels.items()
@@ -137,7 +141,9 @@ class ReplicaSetController(Controller):
         if owner is not None:
             return [f"{pod.metadata.namespace}/{owner.name}"] if owner.kind == "ReplicaSet" else []
         return [
-            key_of(rs) for rs in self._sets.list(pod.metadata.namespace) if matches(rs.spec.selector, pod.metadata.labels)
+            key_of(rs)
+            for rs in self._sets.list(pod.metadata.namespace)
+            if matches(rs.spec.selector, pod.metadata.labels)
         ]
 
     def _seen(self, old: Pod | None, new: Pod | None) -> None:

@@ -1,4 +1,7 @@
-"""What every namespace begins with: the ServiceAccount `default`, and the cluster's CA in the ConfigMap kube-root-ca.crt."""
+"""What every namespace begins with.
+
+The ServiceAccount `default`, and the cluster's CA in the ConfigMap kube-root-ca.crt.
+"""
 
 from __future__ import annotations
 

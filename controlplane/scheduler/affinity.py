@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from kubeapi.selectors import matches
+
 from controlplane.scheduler.snapshot import NodeInfo, Snapshot
 from kubeapi.core_v1.types import (
     Node,
@@ -17,7 +19,6 @@ from kubeapi.core_v1.types import (
     Toleration,
     TopologySpreadConstraint,
 )
-from kubeapi.selectors import matches
 
 
 def _holds(rule: NodeSelectorRequirement, labels: dict[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """`schedule(pod, snapshot)`: the node for a pod, or the reasons why there is none. Pure.
 
-Filters answer with the words that Kubernetes uses, because people search for them; scores prefer few replicas of the same
-owner, then free resources, then what the pod would rather have.
+Filters answer with the words that Kubernetes uses, because people search for them; scores prefer few replicas of the
+same owner, then free resources, then what the pod would rather have.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The scheduler's shell: unbound pods come from the informer, `schedule` decides, bindings go out.
 
-One task works off all pending pods in a batch against one picture of the nodes, in which every placement counts at once; their
-bindings are sent together. A pod that fits nowhere is told so, and tried again when something changed that could help: a
-node, a pod that leaves, a claim, a volume. Nothing is polled.
+One task works off all pending pods in a batch against one picture of the nodes, in which every placement counts at
+once; their bindings are sent together. A pod that fits nowhere is told so, and tried again when something changed
+that could help: a node, a pod that leaves, a claim, a volume. Nothing is polled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the scheduler knows when it decides: nodes with what runs on them, and the volumes that tie a pod to places.
 
-A snapshot is plain data. `NodeInfo.add` assumes a pod on a node before its binding is answered, so that a batch of pods is
-placed against one another.
+A snapshot is plain data. `NodeInfo.add` assumes a pod on a node before its binding is answered, so that a batch of
+pods is placed against one another.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kubeapi.core_v1.types import Container, Node, NodeSelector, Pod
 from kubeapi.quantity import parse
+
+from kubeapi.core_v1.types import Container, Node, NodeSelector, Pod
 
 Amounts = dict[str, int]  # by resource; cpu in thousandths
 HostPort = tuple[str, str, int]

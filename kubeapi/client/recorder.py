@@ -127,7 +127,11 @@ class Recorder:
         self._remember(key, _Written(event.metadata.name, 1, said.at))
 
     async def _again(self, said: _Said, known: _Written, key: tuple[str, ...]) -> bool:
-        patch = {"count": known.count + 1, "lastTimestamp": said.at.strftime("%Y-%m-%dT%H:%M:%SZ"), "message": said.message}
+        patch = {
+            "count": known.count + 1,
+            "lastTimestamp": said.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "message": said.message,
+        }
         try:
             await self._client.patch(Event, known.name, patch, namespace=said.reference.namespace or "default")
         except ApiError as error:

@@ -1,10 +1,15 @@
-"""The Deployment controller's shell: Deployments, their ReplicaSets and pods in; `plan` decides; writes and Events out."""
+"""The Deployment controller's shell.
+
+Deployments, their ReplicaSets and pods in; `plan` decides; writes and Events out.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import ClassVar
+
+from kubeapi.selectors import matches
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.deployment.history import REVISION, same_template
@@ -14,7 +19,6 @@ from controlplane.controllers.owners import adoption_patch, controller_of, plan_
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
-from kubeapi.selectors import matches
 
 
 class DeploymentController(Controller):
@@ -124,5 +128,3 @@ class DeploymentController(Controller):
             way = "up" if now > before else "down"
             message = f"Scaled {way} replica set {rs.metadata.name} from {before} to {now}"
             self.recorder.event(deployment, "Normal", "ScalingReplicaSet", message)
-
-

@@ -1,7 +1,9 @@
-"""A Deployment's revisions: which ReplicaSet is the new one, its name and hash, revision numbers, and what may be forgotten.
+"""A Deployment's revisions.
 
-Rolling back needs nothing of its own: the user (or `kubectl rollout undo`) writes an old template back, the ReplicaSet that
-has it becomes the new one again and takes the next revision number.
+Which ReplicaSet is the new one, its name and hash, revision numbers, and what may be forgotten.
+
+Rolling back needs nothing of its own: the user (or `kubectl rollout undo`) writes an old template back, the
+ReplicaSet that has it becomes the new one again and takes the next revision number.
 """
 
 from __future__ import annotations
@@ -106,7 +108,9 @@ def forgettable(deployment: Deployment, old: Sequence[ReplicaSet]) -> list[Repli
     limit = deployment.spec.revision_history_limit
     if limit is None:
         return []
-    living = sorted((rs for rs in old if not rs.metadata.deletion_timestamp), key=lambda rs: revision_of(rs.metadata.annotations))
+    living = sorted(
+        (rs for rs in old if not rs.metadata.deletion_timestamp), key=lambda rs: revision_of(rs.metadata.annotations)
+    )
     surplus = living[: max(0, len(living) - limit)]
     return [
         rs

@@ -44,9 +44,7 @@ def plan(deployment: Deployment, sets: Sequence[ReplicaSet], pods: Mapping[str, 
     everyone = [*old, *([new] if new else [])]
     status = next_status(deployment, everyone, new, now, create.metadata.name if create else "")
     gone = {rs.metadata.name for rs in delete}
-    changed = [
-        rs for rs in sets if rs.metadata.name not in gone and rs.to_json() != before[rs.metadata.name]
-    ]
+    changed = [rs for rs in sets if rs.metadata.name not in gone and rs.to_json() != before[rs.metadata.name]]
     return Plan(create, changed, delete, revision, status)
 
 

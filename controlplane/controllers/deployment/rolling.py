@@ -1,7 +1,8 @@
 """How many replicas each ReplicaSet of a Deployment has next: rolling update, recreate, and scaling in proportion.
 
-All functions are pure and answer {name: replicas} for those that change. Never more pods than replicas + maxSurge, never
-fewer available than replicas - maxUnavailable. Source: Kubernetes' pkg/controller/deployment/rolling.go and sync.go.
+All functions are pure and answer {name: replicas} for those that change. Never more pods than replicas + maxSurge,
+never fewer available than replicas - maxUnavailable. Source: Kubernetes' pkg/controller/deployment/rolling.go and
+sync.go.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ def next_scaled(deployment: Deployment, new: ReplicaSet | None, old: Sequence[Re
     want, everyone = deployment.spec.replicas or 0, [*old, *([new] if new else [])]
     active = [rs for rs in everyone if rs.spec.replicas]
     if len(active) <= 1:
-        only = active[0] if active else new or max(old, key=lambda rs: revision_of(rs.metadata.annotations), default=None)
+        only = (
+            active[0] if active else new or max(old, key=lambda rs: revision_of(rs.metadata.annotations), default=None)
+        )
         return {only.metadata.name: want} if only is not None and only.spec.replicas != want else {}
     if new is not None and new.spec.replicas == want == new.status.available_replicas:
         return {rs.metadata.name: 0 for rs in old if rs.spec.replicas}

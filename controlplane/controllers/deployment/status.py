@@ -107,10 +107,14 @@ def _progress(
         text = f'Found new replica set "{new.metadata.name}"'
         set_condition(status, "Progressing", "True", "FoundNewReplicaSet", text, now)
     elif complete(deployment, status) and new is not None:
-        set_condition(status, "Progressing", "True", "NewReplicaSetAvailable", f"{what} has successfully progressed.", now)
+        set_condition(
+            status, "Progressing", "True", "NewReplicaSetAvailable", f"{what} has successfully progressed.", now
+        )
     elif progressed(deployment.status, status):
         # A complete Deployment that only loses and regains pods is not rolling out.
         if not (reason == "NewReplicaSetAvailable" and status.updated_replicas == status.replicas and new is not None):
             set_condition(status, "Progressing", "True", "ReplicaSetUpdated", f"{what} is progressing.", now)
     elif (due := deadline(deployment)) is not None and due <= now:
-        set_condition(status, "Progressing", "False", "ProgressDeadlineExceeded", f"{what} has timed out progressing.", now)
+        set_condition(
+            status, "Progressing", "False", "ProgressDeadlineExceeded", f"{what} has timed out progressing.", now
+        )

@@ -1,0 +1,220 @@
+"""Volumes: claims find a PersistentVolume, or get one made; both stay while they are used, and are reclaimed after.
+
+`choose` is the static match (smallest that fits); the StorageClass provisioner naru.dev/docker-volume makes a
+PersistentVolume whose CSI handle is the name of a Docker volume on the claim's node. Watches claims, volumes, classes
+and pods. Key: a claim (NAMESPACE/NAME), or a volume (/NAME).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from kubeapi.selectors import matches
+
+from controlplane.controllers.controller import Controller, itself, split
+from controlplane.controllers.pods import is_finished
+from controlplane.scheduler.scheduler import SELECTED_NODE
+from controlplane.scheduler.snapshot import amount
+from kubeapi.client.recorder import reference_of
+from kubeapi.core_v1.types import (
+    CSIPersistentVolumeSource,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PersistentVolumeSpec,
+    Pod,
+    VolumeNodeAffinity,
+)
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.storage_v1.types import StorageClass
+
+PROVISIONER = "naru.dev/docker-volume"
+PVC_PROTECTION, PV_PROTECTION = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+BIND_COMPLETED, BOUND_BY = "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+
+
+def choose(claim: PersistentVolumeClaim, volumes: Iterable[PersistentVolume]) -> PersistentVolume | None:
+    """The volume reserved for the claim, else the smallest free one of its class, modes, size and labels."""
+    wanted = amount("storage", claim.spec.resources.requests.get("storage", 0))
+    fitting = []
+    for volume in volumes:
+        reserved = volume.spec.claim_ref
+        if volume.metadata.deletion_timestamp is not None:
+            continue
+        if reserved is not None:
+            if _reserved_for(volume, claim):
+                return volume
+            continue
+        fits = (
+            set(claim.spec.access_modes) <= set(volume.spec.access_modes)
+            and (claim.spec.storage_class_name or "") == volume.spec.storage_class_name
+            and (claim.spec.volume_mode or "Filesystem") == (volume.spec.volume_mode or "Filesystem")
+            and (claim.spec.selector is None or matches(claim.spec.selector, volume.metadata.labels))
+            and (not claim.spec.volume_name or claim.spec.volume_name == volume.metadata.name)
+            and volume.status.phase in ("Available", "Pending", "")
+        )
+        size = amount("storage", volume.spec.capacity.get("storage", 0))
+        if fits and size >= wanted:
+            fitting.append((size, volume.metadata.name, volume))
+    return min(fitting, key=lambda f: f[:2])[2] if fitting else None
+
+
+def _reserved_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
+    ref = volume.spec.claim_ref
+    return (
+        ref is not None
+        and (ref.namespace, ref.name) == (claim.metadata.namespace, claim.metadata.name)
+        and ref.uid in ("", claim.metadata.uid)
+    )
+
+
+def make_volume(claim: PersistentVolumeClaim, class_: StorageClass, node: str) -> PersistentVolume:
+    """The PersistentVolume that provisioning makes: a Docker volume, tied to the node if one was chosen."""
+    name = f"pvc-{claim.metadata.uid}"
+    rule = NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=[node])
+    place = VolumeNodeAffinity(required=NodeSelector(node_selector_terms=[NodeSelectorTerm(match_expressions=[rule])]))
+    return PersistentVolume(
+        metadata=ObjectMeta(name=name, annotations={PROVISIONED_BY: PROVISIONER}, finalizers=[PV_PROTECTION]),
+        spec=PersistentVolumeSpec(
+            capacity={"storage": claim.spec.resources.requests["storage"]},
+            access_modes=claim.spec.access_modes,
+            claim_ref=reference_of(claim),
+            csi=CSIPersistentVolumeSource(driver=PROVISIONER, volume_handle=name),
+            node_affinity=place if node else None,
+            persistent_volume_reclaim_policy=class_.reclaim_policy or "Delete",
+            storage_class_name=class_.metadata.name,
+            volume_mode=claim.spec.volume_mode or "Filesystem",
+        ),
+    )
+
+
+class VolumeController(Controller):
+    """Binds, provisions, protects and reclaims."""
+
+    name: ClassVar[str] = "persistentvolume-binder-controller"
+    component: ClassVar[str] = "persistentvolume-controller"
+    workers: ClassVar[int] = 1  # two claims must not take one volume
+
+    def setup(self) -> None:
+        self._claims = self.watch(PersistentVolumeClaim, itself)
+        self._volumes = self.watch(PersistentVolume, self._of_volume)
+        self._classes = self.watch(StorageClass, lambda _: self._unbound())
+        self._pods = self.watch(Pod, _claims_of)
+
+    def _unbound(self) -> list[str]:
+        found = self._claims.list()
+        return [f"{c.metadata.namespace}/{c.metadata.name}" for c in found if c.status.phase != "Bound"]
+
+    def _of_volume(self, volume: PersistentVolume) -> list[str]:
+        ref = volume.spec.claim_ref
+        return [f"/{volume.metadata.name}", *([f"{ref.namespace}/{ref.name}"] if ref else self._unbound())]
+
+    async def reconcile(self, key: str) -> None:
+        namespace, name = split(key)
+        if not namespace:
+            volume = self._volumes.get("", name)
+            if volume is not None:
+                await self._reconcile_volume(volume)
+            return
+        claim = self._claims.get(namespace, name)
+        if claim is None:
+            return
+        if claim.metadata.deletion_timestamp is not None:
+            in_use = any(
+                key in _claims_of(p) and not is_finished(p) and p.spec.node_name for p in self._pods.list(namespace)
+            )
+            if not in_use and PVC_PROTECTION in claim.metadata.finalizers:
+                await self._unfinalize(claim, PVC_PROTECTION)
+        elif claim.status.phase != "Bound":
+            await self._bind_or_provision(claim)
+        elif self._volumes.get("", claim.spec.volume_name) is None:
+            await self._lost(claim)
+
+    async def _bind_or_provision(self, claim: PersistentVolumeClaim) -> None:
+        volume = choose(claim, self._volumes.list())
+        class_name = claim.spec.storage_class_name or ""
+        class_ = self._classes.get("", class_name)
+        waits = class_ is not None and class_.volume_binding_mode == "WaitForFirstConsumer"
+        node = claim.metadata.annotations.get(SELECTED_NODE, "")
+        if volume is not None and (not waits or node or _reserved_for(volume, claim)):
+            await self._bind(claim, volume)
+        elif claim.spec.volume_name:
+            return  # it names a volume that is not there yet: its event brings the claim back
+        elif not class_name:
+            text = "no persistent volumes available for this claim and no storage class is set"
+            self.recorder.event(claim, "Normal", "FailedBinding", text)
+        elif class_ is None:
+            text = f'storageclass.storage.k8s.io "{class_name}" not found'
+            self.recorder.event(claim, "Warning", "ProvisioningFailed", text)
+        elif waits and not node:
+            text = "waiting for first consumer to be created before binding"
+            self.recorder.event(claim, "Normal", "WaitForFirstConsumer", text)
+        elif class_.provisioner == PROVISIONER:
+            made = make_volume(claim, class_, node)
+            try:
+                await self.client.create(made)
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+            text = f"Successfully provisioned volume {made.metadata.name}"
+            self.recorder.event(claim, "Normal", "ProvisioningSucceeded", text)
+
+    async def _bind(self, claim: PersistentVolumeClaim, volume: PersistentVolume) -> None:
+        if volume.spec.claim_ref is None or not volume.spec.claim_ref.uid:
+            volume = volume.clone()
+            volume.spec.claim_ref = reference_of(claim)
+            volume.metadata.annotations = volume.metadata.annotations | {BOUND_BY: "yes"}
+            volume = await self.client.update(volume)
+        await self._phase(volume, "Bound")
+        bound = claim.clone()
+        bound.spec.volume_name = volume.metadata.name
+        bound.metadata.annotations = bound.metadata.annotations | {BIND_COMPLETED: "yes", BOUND_BY: "yes"}
+        bound = await self.client.update(bound)
+        bound.status.phase, bound.status.capacity = "Bound", volume.spec.capacity
+        bound.status.access_modes = volume.spec.access_modes
+        await self.client.update_status(bound)
+
+    async def _lost(self, claim: PersistentVolumeClaim) -> None:
+        lost = claim.clone()
+        lost.status.phase = "Lost"
+        await self.client.update_status(lost)
+        text = "Bound claim has lost its PersistentVolume. Any data on this volume is lost!"
+        self.recorder.event(claim, "Warning", "ClaimLost", text)
+
+    async def _reconcile_volume(self, volume: PersistentVolume) -> None:
+        ref = volume.spec.claim_ref
+        claim = self._claims.get(ref.namespace, ref.name) if ref else None
+        gone = ref is not None and bool(ref.uid) and (claim is None or claim.metadata.uid != ref.uid)
+        if volume.metadata.deletion_timestamp is not None:
+            if (gone or ref is None) and PV_PROTECTION in volume.metadata.finalizers:
+                await self._unfinalize(volume, PV_PROTECTION)
+        elif ref is None or not ref.uid:
+            await self._phase(volume, "Available")
+        elif gone:
+            await self._phase(volume, "Released")
+            provisioned = volume.metadata.annotations.get(PROVISIONED_BY) == PROVISIONER
+            if volume.spec.persistent_volume_reclaim_policy == "Delete" and provisioned:
+                await self.client.delete(PersistentVolume, volume.metadata.name, uid=volume.metadata.uid)
+        else:
+            await self._phase(volume, "Bound")
+
+    async def _phase(self, volume: PersistentVolume, phase: str) -> None:
+        if volume.status.phase != phase:
+            changed = volume.clone()
+            changed.status.phase, changed.status.last_phase_transition_time = phase, self.clock.now()
+            await self.client.update_status(changed)
+
+    async def _unfinalize(self, obj: Any, finalizer: str) -> None:
+        changed = obj.clone()
+        changed.metadata.finalizers = [f for f in changed.metadata.finalizers if f != finalizer]
+        await self.client.update(changed)
+
+
+def _claims_of(pod: Pod) -> list[str]:
+    used = [v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim]
+    return [f"{pod.metadata.namespace}/{name}" for name in used]

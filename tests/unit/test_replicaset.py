@@ -1,0 +1,61 @@
+"""ReplicaSets: how many pods to make, which to delete, and what was written but is not seen yet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.controllers.replicaset import InFlight, batches, plan
+from kubeapi.apps_v1.types import ReplicaSet
+from kubeapi.core_v1.types import Pod
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def replicas(count: int) -> ReplicaSet:
+    return ReplicaSet.model_validate({"metadata": {"name": "rs", "namespace": "n"}, "spec": {"replicas": count}})
+
+
+def pod(name: str, ready: bool = True, node: str = "a", phase: str = "Running") -> Pod:
+    status: dict[str, Any] = {"phase": phase, "conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}
+    meta = {"name": name, "namespace": "n", "uid": name}
+    return Pod.model_validate({"metadata": meta, "spec": {"nodeName": node, "containers": []}, "status": status})
+
+
+@given(st.integers(0, 20), st.lists(st.booleans(), max_size=20))
+def test_the_step_makes_the_count_right(want: int, ready: list[bool]) -> None:
+    pods = [pod(f"p{i}", r) for i, r in enumerate(ready)]
+    step = plan(replicas(want), pods)
+    assert len(pods) + step.create - len(step.delete) == want
+    assert not (step.create and step.delete)
+
+
+def test_the_unready_and_the_unassigned_go_first() -> None:
+    pods = [pod("ready"), pod("unready", ready=False), pod("unassigned", ready=False, node="", phase="Pending")]
+    assert [p.metadata.name for p in plan(replicas(1), pods).delete] == ["unassigned", "unready"]
+
+
+def test_the_more_crowded_node_gives_first() -> None:
+    pods = [pod("alone", node="a"), pod("one", node="b"), pod("two", node="b")]
+    assert plan(replicas(2), pods).delete[0].spec.node_name == "b"
+
+
+def test_finished_pods_are_replaced() -> None:
+    assert plan(replicas(2), [pod("done", phase="Failed"), pod("up")]).create == 1
+
+
+def test_slow_start_doubles() -> None:
+    assert list(batches(10)) == [1, 2, 4, 3]
+
+
+def test_a_created_pod_counts_before_the_informer_shows_it_and_once_after() -> None:
+    flying, made = InFlight(), pod("p")
+    flying.created("n/rs", made, NOW)
+    assert flying.overlay("n/rs", [], NOW) == [made]
+    flying.seen("n/rs", None, made)
+    assert flying.overlay("n/rs", [made], NOW) == [made]
+    flying.deleted("n/rs", made, NOW)
+    assert flying.overlay("n/rs", [made], NOW) == []
