@@ -1,6 +1,6 @@
 """Whether a container's image is here, and getting it: pull policies, back-off, and Events in the kubelet's words.
 
-An image that can't be had is `ImageUnavailable`, which carries the reason for the container's status and when to try again.
+An image that can't be had is `ImageMissingError`, which carries the reason for the container's status and when to try again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent.plan import BACKOFF_LIMIT, BACKOFF_START, Waiting
-from agent.runtime.protocol import Image, Runtime, RuntimeFailure
+from agent.runtime.protocol import EngineError, Image, Runtime
 from kubeapi.core_v1.types import Container
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Say = Callable[[str, str, str], None]
 """Record an Event about the container: type, reason, message."""
 
 
-class ImageUnavailable(Exception):
+class ImageMissingError(Exception):
     """The image is not here yet."""
 
     def __init__(self, waiting: Waiting) -> None:
@@ -61,7 +61,7 @@ class Images:
         self._failures: dict[str, _Failure] = {}
 
     async def ensure(self, container: Container, say: Say) -> Image:
-        """The container's image, pulled if its policy asks for it; ImageUnavailable otherwise."""
+        """The container's image, pulled if its policy asks for it; ImageMissingError otherwise."""
         ref, now = container.image, self._clock.now()
         if why := complaint(ref):
             message = (
@@ -91,7 +91,7 @@ class Images:
         say("Normal", "Pulling", f"Pulling image {_quoted(ref)}")
         try:
             image = await self._runtime.pull(ref)
-        except RuntimeFailure as e:
+        except EngineError as e:
             delay = min(failure.delay * 2, BACKOFF_LIMIT) if failure else BACKOFF_START
             self._failures[ref] = _Failure(str(e), delay, self._clock.now() + timedelta(seconds=delay))
             say("Warning", "Failed", f"Failed to pull image {_quoted(ref)}: {e}")
@@ -104,9 +104,9 @@ class Images:
         )
         return image
 
-    def _unavailable(self, reason: str, message: str, delay: float, say: Say) -> ImageUnavailable:
+    def _unavailable(self, reason: str, message: str, delay: float, say: Say) -> ImageMissingError:
         say("Warning", "Failed", f"Error: {reason}")
-        return ImageUnavailable(Waiting(reason, message, self._clock.now() + timedelta(seconds=delay)))
+        return ImageMissingError(Waiting(reason, message, self._clock.now() + timedelta(seconds=delay)))
 
 
 def _quoted(text: str) -> str:

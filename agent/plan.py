@@ -3,8 +3,8 @@
 The order of the kubelet: a sandbox first; then init containers one after the other (a sidecar, an init container with
 restartPolicy Always, counts as done once started); then all app containers. A dead container is replaced by its restart
 policy: the first time at once, then after 10 s doubling to 5 min, forgotten after it once ran 10 minutes. A dead sandbox
-takes its containers with it. A pod that is deleted, over its deadline or done is brought to rest: containers end before their
-sidecars, and everything is dead before anything is removed.
+takes its containers with it. A pod that is deleted, over its deadline or done is brought to rest: containers end before
+their sidecars, and everything is dead before anything is removed.
 """
 
 from __future__ import annotations
@@ -205,12 +205,7 @@ def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
     if sandbox is None or not sandbox.running:
         orphans = [c for c in observed.containers if c.phase == "running"]
         if orphans:  # their namespaces' holder is dead, so they go first
-            return Plan(
-                tuple(
-                    KillContainer(c.id, c.name, CHANGED)
-                    for c in orphans
-                )
-            )
+            return Plan(tuple(KillContainer(c.id, c.name, CHANGED) for c in orphans))
         return Plan((*(Remove(s.id) for s in old), CreateSandbox(sandbox.attempt + 1 if sandbox else 0)))
     steps = _Steps(pod, observed, known, now, sandbox)
     steps.run()

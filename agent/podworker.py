@@ -18,10 +18,10 @@ import structlog
 from agent import plan as planner
 from agent.containers import container_spec, ref_of, sandbox_spec
 from agent.environment import ConfigError, Surroundings, environment, references
-from agent.images import Images, ImageUnavailable
+from agent.images import ImageMissingError, Images
 from agent.network.protocol import Network, NetworkError
 from agent.plan import Known, Observed, Waiting
-from agent.runtime.protocol import EngineDown, Mount, Runtime, RuntimeFailure
+from agent.runtime.protocol import EngineDownError, EngineError, Mount, Runtime
 from agent.status import Facts, full_name, status_of
 from kubeapi.core_v1.types import Container, Pod, PodStatus
 
@@ -93,7 +93,7 @@ class PodWorker:
                     await self._finish(pod)
                     return
                 acted = [await self._act(pod, observed, action) for action in planned.actions]
-            except EngineDown as e:
+            except EngineDownError as e:
                 log.warning("engine down", pod=full_name(pod), error=str(e))
                 await self._sleep(1.0)
                 continue
@@ -154,8 +154,8 @@ class PodWorker:
             sandbox = await self._runtime.create_sandbox(sandbox_spec(pod, attempt))
             if not pod.spec.host_network:
                 self._ip = await self._network.attach(ref_of(pod), sandbox.pid)
-        except (RuntimeFailure, NetworkError) as e:
-            if isinstance(e, EngineDown):
+        except (EngineError, NetworkError) as e:
+            if isinstance(e, EngineDownError):
                 raise
             self._say(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {e}")
             await self._sleep(1.0)
@@ -179,11 +179,11 @@ class PodWorker:
             failed = "CreateContainerError"
             container_id = await self._runtime.create_container(spec)
             say("Normal", "Created", "Container created")
-        except ImageUnavailable as e:
+        except ImageMissingError as e:
             self._waiting[template.name] = e.waiting
             return True
-        except (ConfigError, RuntimeFailure) as e:
-            if isinstance(e, EngineDown):
+        except (ConfigError, EngineError) as e:
+            if isinstance(e, EngineDownError):
                 raise
             say("Warning", "Failed", f"Error: {e}")
             again = self._clock.now() + timedelta(seconds=RETRY)
@@ -193,9 +193,9 @@ class PodWorker:
         try:
             await self._runtime.start(container_id)
             say("Normal", "Started", "Container started")
-        except EngineDown:
+        except EngineDownError:
             raise
-        except RuntimeFailure as e:  # the engine remembers why: the next look finds it dead
+        except EngineError as e:  # the engine remembers why: the next look finds it dead
             say("Warning", "Failed", f"Error: {str(e).removeprefix('Error response from daemon: ')}")
         return True
 

@@ -28,15 +28,15 @@ from agent.runtime.docker_exec import Attached
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
-    EngineDown,
+    EngineDownError,
+    EngineError,
     EngineInfo,
     ExecResult,
     ExecSession,
     Image,
-    ImageNotFound,
+    ImageNotFoundError,
     PodRef,
     RuntimeEvent,
-    RuntimeFailure,
     Sandbox,
     SandboxSpec,
 )
@@ -86,16 +86,16 @@ class DockerRuntime:
             try:
                 return do(self._connect())
             except NoSuchImage as e:
-                raise ImageNotFound(e.explanation or str(e)) from e
+                raise ImageNotFoundError(e.explanation or str(e)) from e
             except APIError as e:
-                raise RuntimeFailure(f"Error response from daemon: {e.explanation or e}") from e
+                raise EngineError(f"Error response from daemon: {e.explanation or e}") from e
             except (DockerException, requests.exceptions.RequestException) as e:
-                raise EngineDown(str(e)) from e
+                raise EngineDownError(str(e)) from e
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
 
     async def info(self) -> EngineInfo:
-        """The engine's version, or EngineDown."""
+        """The engine's version, or EngineDownError."""
         info = await self._call(lambda c: c.info())
         return EngineInfo(
             "docker", info["ServerVersion"], info.get("OperatingSystem", ""), info.get("DockerRootDir", "/")
@@ -107,7 +107,7 @@ class DockerRuntime:
         """The image if it is here."""
         try:
             return await self._call(lambda c: _image(c.inspect_image(ref)))
-        except ImageNotFound:
+        except ImageNotFoundError:
             return None
 
     async def images(self) -> list[Image]:
@@ -118,12 +118,12 @@ class DockerRuntime:
         ]
 
     async def pull(self, ref: str) -> Image:
-        """Pull from the image's registry; RuntimeFailure with the engine's words when it can't be had."""
+        """Pull from the image's registry; EngineError with the engine's words when it can't be had."""
 
         def pull(c: Any) -> Image:
             for line in c.pull(ref, stream=True, decode=True):
                 if "error" in line:
-                    raise RuntimeFailure(f"Error response from daemon: {line['error']}")
+                    raise EngineError(f"Error response from daemon: {line['error']}")
             return _image(c.inspect_image(ref))
 
         return await self._call(pull)
@@ -173,7 +173,7 @@ class DockerRuntime:
             pid = c.inspect_container(made["Id"])["State"]["Pid"]
             return Sandbox(made["Id"], spec.pod, spec.attempt, pid > 0, pid)
 
-        with contextlib.suppress(RuntimeFailure):  # usually there is none, and the engine says so
+        with contextlib.suppress(EngineError):  # usually there is none, and the engine says so
             await self.remove(name)
         return await self._call(make)
 
@@ -225,7 +225,7 @@ class DockerRuntime:
         return await self._call(make)
 
     async def start(self, container_id: str) -> None:
-        """Start; RuntimeFailure with the engine's words if its process can't be made."""
+        """Start; EngineError with the engine's words if its process can't be made."""
         await self._call(lambda c: c.start(container_id))
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
@@ -272,25 +272,25 @@ class DockerRuntime:
         return sandboxes, containers
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
-        """What happens to this cluster's containers from now on; raises EngineDown when the engine goes."""
+        """What happens to this cluster's containers from now on; raises EngineDownError when the engine goes."""
         filters = {"type": "container", "label": f"{LABEL}cluster={self.cluster}"}
         stream = await self._call(lambda c: c.events(decode=True, filters=filters))
         async for event in _threaded(stream, stream.close):
             labels = event["Actor"]["Attributes"]
             yield RuntimeEvent(event["Action"], event["Actor"]["ID"], labels.get(LABEL + "pod.uid", ""))
-        raise EngineDown("the engine's event stream ended")
+        raise EngineDownError("the engine's event stream ended")
 
     # Inside containers
 
-    async def exec(self, container_id: str, command: list[str], timeout: float) -> ExecResult:
-        """Run a command to its end; TimeoutError after timeout seconds (the command is left to itself)."""
+    async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult:
+        """Run a command to its end; TimeoutError after so many seconds (the command is left to itself)."""
 
         def run(c: Any) -> ExecResult:
             made = c.exec_create(container_id, command)
             output = c.exec_start(made["Id"])
             return ExecResult(c.exec_inspect(made["Id"])["ExitCode"] or 0, output)
 
-        return await asyncio.wait_for(self._call(run), timeout)
+        return await asyncio.wait_for(self._call(run), seconds)
 
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> ExecSession:
         """A command with its streams open."""

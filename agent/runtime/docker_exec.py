@@ -7,6 +7,7 @@ stream. Reading and writing block, so they go through threads of the loop's own 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import AsyncGenerator
@@ -63,10 +64,8 @@ class Attached:
 
     async def close(self) -> None:
         """Leave the streams."""
-        try:
+        with contextlib.suppress(OSError):  # the other side was faster
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was faster
         self._stream.close()
 
 

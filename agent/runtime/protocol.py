@@ -2,7 +2,7 @@
 
 The agent says what it wants (`SandboxSpec`, `ContainerSpec`) and reads back what is (`Sandbox`, `Container`); everything it
 must remember about either travels as labels and comes back with it, so a restarted agent knows all it knew. Every call may
-raise `RuntimeFailure` with the engine's own words; `EngineDown` when no engine answers.
+raise `EngineError` with the engine's own words; `EngineDownError` when no engine answers.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Literal, Protocol
 Phase = Literal["created", "running", "exited"]
 
 
-class RuntimeFailure(Exception):
+class EngineError(Exception):
     """The engine refused or failed; the text is the engine's."""
 
 
-class ImageNotFound(RuntimeFailure):
+class ImageNotFoundError(EngineError):
     """The image is not on this engine."""
 
 
-class EngineDown(RuntimeFailure):
+class EngineDownError(EngineError):
     """No engine answers."""
 
 
@@ -226,7 +226,7 @@ class Runtime(Protocol):
     async def remove(self, container_id: str) -> None: ...
     async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]: ...
     def events(self) -> AsyncGenerator[RuntimeEvent, None]: ...
-    async def exec(self, container_id: str, command: list[str], timeout: float) -> ExecResult: ...
+    async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult: ...
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> ExecSession: ...
     async def attach(self, container_id: str, tty: bool, stdin: bool) -> ExecSession: ...
     def logs(

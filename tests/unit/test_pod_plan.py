@@ -1,0 +1,106 @@
+"""What a pod needs next, by table: sandbox first, init in order, restarts with back-off, rest before removal."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.plan import (
+    CreateSandbox,
+    Finish,
+    KillContainer,
+    Known,
+    Observed,
+    Plan,
+    Remove,
+    StartContainer,
+    StopSandbox,
+    crash_delay,
+    plan,
+)
+from agent.runtime.protocol import Container, PodRef, Sandbox
+from kubeapi.core_v1.types import Pod
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+REF = PodRef("ns", "p", "u")
+SANDBOX = Sandbox("s0", REF, 0, True, 9)
+READY = Known(volumes_ready=True)
+
+
+def pod(policy: str = "Always", inits: tuple[str, ...] = (), deleted: bool = False) -> Pod:
+    made = Pod.model_validate(
+        {
+            "metadata": {"name": "p", "namespace": "ns", "uid": "u"},
+            "spec": {
+                "containers": [{"name": "c"}],
+                "initContainers": [{"name": n} for n in inits],
+                "restartPolicy": policy,
+            },
+        }
+    )
+    made.metadata.deletion_timestamp = NOW if deleted else None
+    return made
+
+
+def dead(name: str = "c", code: int = 1, crashes: int = 0, attempt: int = 0, ran: float = 1) -> Container:
+    return Container(
+        f"{name}{attempt}", REF, name, attempt, "s0", "exited", crashes, code,
+        started_at=NOW - timedelta(seconds=ran), finished_at=NOW,
+    )  # fmt: skip
+
+
+RUNNING = Container("c0", REF, "c", 0, "s0", "running")
+
+
+def test_sandbox_comes_first() -> None:
+    assert plan(pod(), Observed(), READY, NOW).actions == (CreateSandbox(0),)
+
+
+def test_nothing_starts_before_the_volumes_are_there() -> None:
+    assert plan(pod(), Observed(), Known(), NOW) == Plan()
+
+
+def test_init_containers_run_one_after_the_other() -> None:
+    both = pod(inits=("i", "j"))
+    assert plan(both, Observed((SANDBOX,)), READY, NOW).actions == (StartContainer("i", 0, 0),)
+    after = Observed((SANDBOX,), (dead("i", code=0),))
+    assert plan(both, after, READY, NOW).actions == (StartContainer("j", 0, 0),)
+
+
+def test_first_restart_is_at_once_and_the_second_waits_ten_seconds() -> None:
+    assert plan(pod(), Observed((SANDBOX,), (dead(),)), READY, NOW).actions == (StartContainer("c", 1, 1),)
+    again = plan(pod(), Observed((SANDBOX,), (dead(crashes=1, attempt=1),)), READY, NOW)
+    assert again == Plan((), NOW + timedelta(seconds=10))
+
+
+@pytest.mark.parametrize(("crashes", "delay"), [(0, 0), (1, 10), (2, 20), (5, 160), (6, 300), (50, 300)])
+def test_back_off_doubles_to_five_minutes(crashes: int, delay: float) -> None:
+    assert crash_delay(dead(crashes=crashes)) == delay
+
+
+def test_a_long_run_forgets_the_crashes() -> None:
+    assert crash_delay(dead(crashes=5, ran=600)) == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "again"), [("Never", 1, False), ("OnFailure", 0, False), ("OnFailure", 1, True)]
+)
+def test_restart_policy_decides(policy: str, code: int, again: bool) -> None:
+    actions = plan(pod(policy), Observed((SANDBOX,), (dead(code=code),)), READY, NOW).actions
+    assert (StartContainer("c", 1, 1) in actions) is again
+    assert (StopSandbox("s0") in actions) is not again
+
+
+def test_failed_probe_kills_in_the_kubelets_words() -> None:
+    failed = Known(failed={"c0": "liveness"}, volumes_ready=True)
+    actions = plan(pod(), Observed((SANDBOX,), (RUNNING,)), failed, NOW).actions
+    assert actions == (KillContainer("c0", "c", "Container c failed liveness probe, will be restarted"),)
+
+
+def test_deleted_pod_ends_before_it_is_removed() -> None:
+    gone = pod(deleted=True)
+    kill = KillContainer("c0", "c", "Stopping container c")
+    assert plan(gone, Observed((SANDBOX,), (RUNNING,)), READY, NOW).actions == (kill,)
+    assert plan(gone, Observed((SANDBOX,), (dead(),)), READY, NOW).actions == (StopSandbox("s0"),)
+    at_rest = Observed((Sandbox("s0", REF, 0, False),), (dead(),))
+    assert plan(gone, at_rest, READY, NOW).actions == (Remove("c0"), Remove("s0"))
+    assert plan(gone, Observed(), READY, NOW).actions == (Finish(),)
