@@ -23,7 +23,7 @@ async def admit(store: Store, kind: Kind, obj: Any) -> None:
     if not kind.namespaced:
         return
     meta = obj.metadata
-    entry = await store.get(f"//namespaces//{meta.namespace}")
+    entry = store.get(f"//namespaces//{meta.namespace}")
     if entry is None:
         raise not_found("namespaces", "", meta.namespace)
     if "deletionTimestamp" not in orjson.loads(entry.value)["metadata"]:

@@ -45,7 +45,7 @@ async def _give_account(store: Store, pod: Any, rng: Random) -> None:
     spec = pod.spec
     name = spec.service_account_name = spec.service_account_name or "default"
     spec.service_account = name
-    entry = await store.get(f"//serviceaccounts/{pod.metadata.namespace}/{name}")
+    entry = store.get(f"//serviceaccounts/{pod.metadata.namespace}/{name}")
     if entry is None:
         why = f'error looking up service account {pod.metadata.namespace}/{name}: serviceaccount "{name}" not found'
         details = {"name": pod.metadata.name, "kind": "pods"}

@@ -26,7 +26,7 @@ class Taken(NamedTuple):
 async def taken(store: Store) -> Taken:
     """Read what is taken."""
     held = Taken({}, {})
-    entries, _ = await store.list("//services/")
+    entries, _ = store.list("//services/")
     for entry in entries:
         service = Service.from_json(entry.value)
         uid = service.metadata.uid

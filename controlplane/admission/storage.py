@@ -21,7 +21,7 @@ async def admit(store: Store, kind: Kind, obj: Any) -> None:
     if finalizer not in obj.metadata.finalizers:
         obj.metadata.finalizers = [*obj.metadata.finalizers, finalizer]
     if kind.plural == "persistentvolumeclaims" and obj.spec.storage_class_name is None:
-        entries, _ = await store.list("/storage.k8s.io/storageclasses/")
+        entries, _ = store.list("/storage.k8s.io/storageclasses/")
         if name := default_class([StorageClass.from_json(e.value) for e in entries]):
             obj.spec.storage_class_name = name
 

@@ -94,7 +94,7 @@ class Deleter:
         """Delete one object; returns it as it was left and whether it is gone. Raises 404, or 409 by preconditions."""
         store = self.writer.store
         for _ in range(ATTEMPTS):
-            entry = await store.get(target.key)
+            entry = store.get(target.key)
             if entry is None:
                 raise target.not_found()
             obj: Any = target.kind.model.from_json(entry.value)

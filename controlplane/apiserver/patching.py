@@ -80,7 +80,7 @@ class Patcher:
             )
             return self.writer.decode(kind, orjson.dumps(result), options)
 
-        if await self.writer.store.get(target.key) is None:
+        if self.writer.store.get(target.key) is None:
             if target.subresource:
                 raise target.not_found()
             obj, warnings = merged(None)

@@ -64,7 +64,7 @@ class Reader:
     async def get(self, target: Target, form: Form, query: dict[str, str]) -> bytes:
         """One object's bytes; 404 when there is none."""
         options.revision(query)
-        entry = await self.store.get(target.key)
+        entry = self.store.get(target.key)
         if entry is None:
             raise target.not_found()
         return shaped(target.kind, entry.value, form, query.get("includeObject", ""), self.clock.now())
@@ -73,7 +73,7 @@ class Reader:
         """A collection's bytes."""
         limit = max(options.integer(query, "limit") or 0, 0)
         wanted, after = _moment(query)
-        entries, revision = await self.store.list(target.prefix, wanted)
+        entries, revision = self.store.list(target.prefix, wanted)
         keep = filter_of(target.kind, query).matches
         found = [e for e in entries if e.key > after and keep(e.value)]
         meta: dict[str, Any] = {"resourceVersion": str(revision)}

@@ -34,9 +34,9 @@ def frame(kind: str, value: bytes) -> bytes:
 def transition(change: Change, wanted: Filter) -> str | None:
     """What a change is to a watcher with a filter: ADDED, MODIFIED, DELETED, or None when it never saw the object."""
     if wanted.trivial:
-        return "DELETED" if change.value is None else "MODIFIED" if change.previous is not None else "ADDED"
+        return change.type
     before = change.previous is not None and wanted.matches(change.previous)
-    after = change.value is not None and wanted.matches(change.value)
+    after = change.type != "DELETED" and wanted.matches(change.value)
     return {(False, True): "ADDED", (True, True): "MODIFIED", (True, False): "DELETED"}.get((before, after))
 
 
@@ -86,7 +86,7 @@ class Watcher:
 
         try:
             if initial or revision == 0:
-                entries, revision = await self.store.list(target.prefix)
+                entries, revision = self.store.list(target.prefix)
                 for entry in entries if initial else ():
                     if wanted.matches(entry.value):
                         yield framed("ADDED", entry.value)
@@ -107,12 +107,11 @@ class Watcher:
                         following = asyncio.ensure_future(anext(changes))
                         revision = change.revision
                         if event := transition(change, wanted):
-                            gone = event == "DELETED"
-                            value = change.previous if gone else change.value
-                            yield framed(event, at_revision(value or b"{}", revision) if gone else value or b"")
+                            last = change.previous or change.value
+                            yield framed(event, at_revision(last, revision) if event == "DELETED" else change.value)
                 finally:
                     following.cancel()
                     await asyncio.gather(following, return_exceptions=True)
-        except Compacted:
-            error = ApiError(410, "Expired", f"too old resource version: {revision} ({self.store.revision})")
+        except Compacted as gone:
+            error = ApiError(410, "Expired", f"too old resource version: {gone}")
             yield frame("ERROR", orjson.dumps(error.status()))

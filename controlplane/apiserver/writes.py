@@ -75,7 +75,7 @@ class Writer:
         self._track(kind, None, obj, options, "")
         warnings = warnings + kind.warn(obj, None) + inert_warnings(kind, obj)
         if options.dry_run:
-            if await self.store.get(target._replace(name=meta.name).key) is not None:
+            if self.store.get(target._replace(name=meta.name).key) is not None:
                 raise already_exists(kind, meta.name)
             return Written(obj.to_json(), warnings, created=True)
         try:
@@ -97,7 +97,7 @@ class Writer:
         Raises 404 when there is none, 409 when the wanted object names another resourceVersion or uid.
         """
         for _ in range(ATTEMPTS):
-            entry = await self.store.get(target.key)
+            entry = self.store.get(target.key)
             if entry is None:
                 raise target.not_found()
             old: Any = target.kind.model.from_json(entry.value)
