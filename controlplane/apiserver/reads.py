@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-from kubeapi.clock import Clock
 
 from controlplane.apiserver import options
 from controlplane.apiserver.forms import Form, listed, shaped
 from controlplane.apiserver.routing import Target
 from controlplane.store import Store
 from kubeapi import selectors
+from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, Cause, bad_request, forbidden, invalid_object
 from kubeapi.registry import Kind
 

@@ -10,13 +10,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
-from kubeapi.clock import Clock
-
 from controlplane.admission.chain import Admission, Ranges
 from controlplane.apiserver.bootstrap import bootstrap
 from controlplane.apiserver.http import serving
 from controlplane.apiserver.server import ApiServer
 from controlplane.store import Store
+from kubeapi.clock import Clock
 from kubeapi.registry import Registry
 
 

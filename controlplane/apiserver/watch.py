@@ -13,13 +13,13 @@ from contextlib import aclosing
 from random import Random
 
 import orjson
-from kubeapi.clock import Clock
 
 from controlplane.apiserver import options
 from controlplane.apiserver.forms import Form, shaped
 from controlplane.apiserver.reads import Filter, filter_of, list_refused
 from controlplane.apiserver.routing import Target
 from controlplane.store import Change, Compacted, Store
+from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, forbidden
 
 BOOKMARK_EVERY = 60.0

@@ -14,7 +14,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 import orjson
-from kubeapi.clock import Clock
 from kubeapi.schema import schema_of
 
 from controlplane.admission.chain import Admission
@@ -22,6 +21,7 @@ from controlplane.apiserver.options import Options
 from controlplane.apiserver.routing import Target
 from controlplane.store import Conflict, Entry, Store
 from kubeapi import codec
+from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, invalid_object, required
 from kubeapi.meta_v1.types import ManagedFieldsEntry
 from kubeapi.model import Model
