@@ -23,13 +23,13 @@ class Remaining(NamedTuple):
     """Objects left of one kind: how many, and how often each finalizer holds one."""
 
     kind: Kind
-    count: int
+    left: int
     finalizers: Counter[str]
 
 
 def conditions(remaining: Sequence[Remaining], errors: Sequence[str], now: datetime) -> list[NamespaceCondition]:
     """The five conditions of a terminating namespace, in Kubernetes' words."""
-    left = ", ".join(f"{r.kind.resource}. has {r.count} resource instances" for r in remaining if r.count)
+    left = ", ".join(f"{r.kind.resource}. has {r.left} resource instances" for r in remaining if r.left)
     held: Counter[str] = Counter()
     for r in remaining:
         held.update(r.finalizers)
@@ -117,7 +117,7 @@ class NamespaceController(Controller):
             return
         gone = namespace.clone()
         gone.spec.finalizers = [f for f in gone.spec.finalizers if f != FINALIZER]
-        await self.client.finalize(gone)
+        await self.client.update(gone, subresource="finalize")
 
     async def _empty(self, namespace: str, kind: Kind) -> Remaining | None:
         page = await self.client.list(kind.model, namespace)

@@ -37,10 +37,10 @@ class Health(NamedTuple):
 def plan_node(node: Node, renewed: datetime | None, now: datetime) -> Health:
     """Conditions turn Unknown when nothing was heard for GRACE; taints follow Ready and spec.unschedulable."""
     ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
-    heard = max(
-        filter(None, [renewed, ready and ready.last_heartbeat_time, node.metadata.creation_timestamp]), default=now
-    )
-    conditions, again = list(node.status.conditions), heard + GRACE
+    signs = (renewed, ready.last_heartbeat_time if ready else None, node.metadata.creation_timestamp)
+    heard = max((at for at in signs if at is not None), default=now)
+    again: datetime | None = heard + GRACE
+    conditions = list(node.status.conditions)
     if heard + GRACE < now:
         conditions, again = [_unknown(c, now) for c in conditions], None
         if ready is None:

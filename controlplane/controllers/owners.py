@@ -13,7 +13,7 @@ from kubeapi.selectors import matches
 
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta, OwnerReference
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Any)
 
 
 class Claims(NamedTuple, Generic[T]):

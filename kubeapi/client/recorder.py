@@ -36,7 +36,7 @@ class _Said(NamedTuple):
 
 class _Written(NamedTuple):
     name: str
-    count: int
+    times: int
     last: datetime
 
 
@@ -128,7 +128,7 @@ class Recorder:
 
     async def _again(self, said: _Said, known: _Written, key: tuple[str, ...]) -> bool:
         patch = {
-            "count": known.count + 1,
+            "count": known.times + 1,
             "lastTimestamp": said.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "message": said.message,
         }
@@ -138,7 +138,7 @@ class Recorder:
             if error.code != 404:
                 raise
             return False  # expired in the meantime: a new one begins
-        self._remember(key, _Written(known.name, known.count + 1, said.at))
+        self._remember(key, _Written(known.name, known.times + 1, said.at))
         return True
 
     def _remember(self, key: tuple[str, ...], written: _Written) -> None:
