@@ -32,9 +32,9 @@ def test_label_by_field_reference() -> None:
 
 def test_missing_key_is_told_in_the_kubelets_words() -> None:
     of = {"configMapKeyRef": {"name": "cm", "key": "NOPE"}}
-    with pytest.raises(ConfigError, match="^couldn't find key NOPE in ConfigMap ns/cm$"):
+    with pytest.raises(ConfigError, match=r"^couldn't find key NOPE in ConfigMap ns/cm$"):
         variables({"name": "X", "valueFrom": of}, sources={("ConfigMap", "cm"): {}})
-    with pytest.raises(ConfigError, match='^configmap "cm" not found$'):
+    with pytest.raises(ConfigError, match=r'^configmap "cm" not found$'):
         variables({"name": "X", "valueFrom": of})
 
 
