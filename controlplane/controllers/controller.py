@@ -72,7 +72,7 @@ class Controller:
     def __init__(self, context: Context) -> None:
         self.context, self.client, self.clock = context, context.client, context.clock
         self.recorder = Recorder(context.client, self.component, clock=context.clock)
-        self.queue = Queue(self._reconcile, workers=self.workers)
+        self.queue = Queue(self._reconcile, workers=self.workers, rng=context.rng)
         self.setup()
 
     def setup(self) -> None:

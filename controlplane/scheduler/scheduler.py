@@ -16,7 +16,9 @@ import structlog
 from controlplane.controllers.controller import Context
 from controlplane.scheduler.schedule import Placement, schedule
 from controlplane.scheduler.snapshot import NodeInfo, Snapshot, Volumes
+from kubeapi.client.client import error_of
 from kubeapi.client.recorder import Recorder
+from kubeapi.client.transport import Request
 from kubeapi.core_v1.types import (
     Binding,
     Namespace,
@@ -34,6 +36,7 @@ from kubeapi.storage_v1.types import StorageClass
 log = structlog.get_logger()
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NAME = "default-scheduler"
+USER = "system:kube-scheduler"
 
 
 class Scheduler:
@@ -185,7 +188,7 @@ class Scheduler:
         meta = ObjectMeta(name=pod.metadata.name, namespace=pod.metadata.namespace, uid=pod.metadata.uid)
         binding = Binding(metadata=meta, target=ObjectReference(api_version="v1", kind="Node", name=node))
         try:
-            await self._client.bind(binding)
+            await self._post(binding)
         except (ApiError, OSError) as error:
             self._assumed.pop(pod.metadata.uid, None)
             self._stale.add(node)
@@ -196,6 +199,16 @@ class Scheduler:
             return
         where = f"{pod.metadata.namespace}/{pod.metadata.name}"
         self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where} to {node}")
+
+    async def _post(self, binding: Binding) -> None:
+        meta = binding.metadata
+        path = self._context.registry.of(Pod).path(meta.namespace, meta.name, "binding")
+        headers = {"content-type": "application/json", "user-agent": NAME}
+        body = binding.to_json()
+        request = Request("POST", path, headers=headers, body=body, user=USER, groups=("system:masters",))
+        answer = await self._client.transport.send(request)
+        if answer.status >= 300:
+            raise error_of(answer.body, answer.status)
 
     async def _select(self, pod: Pod, claims: tuple[str, ...], node: str) -> None:
         for name in claims:
