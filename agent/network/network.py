@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -24,6 +24,8 @@ from agent.network.records import Records
 from agent.network.rules import PodPort
 from agent.network.services import Cache, RulesetError, ServiceRules, send
 from agent.runtime.protocol import PodRef
+from kubeapi.client.client import Client
+from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import Service
 from kubeapi.discovery_v1.types import EndpointSlice
 
@@ -43,6 +45,11 @@ class NodeNetwork:
         self._records = Records(config.domain, services, slices)
         self._dns = DnsServer(config.dns_address, self._records)
         self._knowing: asyncio.Task[None] | None = None
+
+    @classmethod
+    def of(cls, client: Client, config: NetworkConfig) -> Self:
+        """The network that follows the API which `client` reaches."""
+        return cls(config, Informer(client, Service), Informer(client, EndpointSlice))
 
     @property
     def dns_address(self) -> str:
@@ -89,6 +96,11 @@ class NodeNetwork:
         self._addresses.pop(pod_uid, None)
         if self._host_ports.pop(pod_uid, ()):
             self._rules.changed()
+
+    async def sync(self) -> None:
+        """Make the rules follow what is known now, and return when they do. Raises NetworkError."""
+        if not await self._rules.sync():
+            raise NetworkError("the kernel refused the Service rules: see the log")
 
     async def _know(self) -> None:
         await asyncio.gather(*(cache.synced() for cache in self._caches))

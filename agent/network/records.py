@@ -27,8 +27,8 @@ class Lister(Protocol):
         """What is known of a namespace, or of all."""
         ...
 
-    def on_change(self, listener: Callable[[Any, Any], None]) -> None:
-        """Call `listener(old, new)` after every change."""
+    def on_change(self, handler: Callable[[Any, Any], None]) -> None:
+        """Call `handler(old, new)` after every change."""
         ...
 
 

@@ -48,8 +48,8 @@ class Cache(Protocol[Item]):
         """What is known, shared: not to be changed."""
         ...
 
-    def on_change(self, listener: Callable[[Any, Any], None]) -> None:
-        """Call `listener(old, new)` after every change."""
+    def on_change(self, handler: Callable[[Any, Any], None]) -> None:
+        """Call `handler(old, new)` after every change."""
         ...
 
 
@@ -98,7 +98,7 @@ class ServiceRules:
         host_ports: Callable[[], Iterable[PodPort]],
     ) -> None:
         self._config, self._services, self._slices, self._host_ports = config, services, slices, host_ports
-        self._wake = asyncio.Event()
+        self._wake, self._lock = asyncio.Event(), asyncio.Lock()
         self._held: Ruleset | None = None
         self._udp: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -118,11 +118,16 @@ class ServiceRules:
     async def stop(self) -> None:
         """Follow no longer; the rules stay."""
         if self._task:
-            self._task.cancel()
+            async with self._lock:  # a transaction under way ends first
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def sync(self) -> bool:
         """Make the kernel hold what the caches say now. False if it refused."""
+        async with self._lock:
+            return await self._sync()
+
+    async def _sync(self) -> bool:
         ports = service_ports(self._services.list(), self._slices.list(), self._config.node)
         host_ports = list(self._host_ports())
         wanted = plan_rules(self._config, ports, host_ports)

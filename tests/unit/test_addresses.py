@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.network.addresses import NoAddressLeft, hardware_address, next_address
+from agent.network.addresses import NoAddressLeftError, hardware_address, next_address
 from agent.network.config import NetworkConfig
 
 
@@ -36,7 +36,7 @@ def test_all_addresses_are_given_once_and_then_it_says_so(prefix: int, last: int
         assert ipaddress.IPv4Address(given_last) in network
         assert given_last not in (str(network[0]), str(network[1]), str(network[-1]))
         taken.add(given_last)
-    with pytest.raises(NoAddressLeft):
+    with pytest.raises(NoAddressLeftError):
         next_address(str(network), taken, given_last)
 
 

@@ -1,0 +1,455 @@
+"""The node's network in the kernel, in a network namespace of its own: nothing of it is seen on the machine.
+
+    outside 192.0.2.2 ── veth ── the node's namespace 192.0.2.1 ── naru-XXXX ── pods
+
+The test's thread itself lives in the node's namespace while a test runs; pods and the outside are namespaces that a sleeping
+process holds. A socket stays in the namespace it was opened in, so servers and clients of all of them run in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from dnslib import DNSRecord
+from pyroute2 import IPRoute, netns
+
+from agent.network import plumbing
+from agent.network.config import NetworkConfig
+from agent.network.network import NodeNetwork, remove_network
+from agent.network.protocol import HostPort
+from agent.runtime.protocol import PodRef
+from kubeapi.core_v1.types import Service
+from kubeapi.discovery_v1.types import EndpointSlice
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("unshare"), reason="needs root and nftables"
+)
+
+CONFIG = NetworkConfig("7e57", "here", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16")
+CLUSTER_IP, NODE_PORT, NODE_IP, OUTSIDE_IP = "10.96.0.50", 30080, "192.0.2.1", "192.0.2.2"
+DEADLINE = 3.0
+
+
+class FakeCache:
+    """An informer whose objects the test sets."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self._listeners: list[Callable[[Any, Any], None]] = []
+
+    async def start(self) -> None:
+        """Nothing to follow."""
+
+    async def synced(self) -> None:
+        """All is known."""
+
+    async def stop(self) -> None:
+        """Nothing was followed."""
+
+    def list(self, namespace: str | None = None) -> list[Any]:
+        """What the test has set."""
+        return [i for i in self.items if namespace is None or i.metadata.namespace == namespace]
+
+    def on_change(self, listener: Callable[[Any, Any], None]) -> None:
+        """Tell the listener of `set`."""
+        self._listeners.append(listener)
+
+    def set(self, *items: Any) -> None:
+        """These are the objects now."""
+        self.items = list(items)
+        for listener in self._listeners:
+            listener(None, None)
+
+
+def service(**spec: Any) -> Service:
+    spec = {"clusterIP": CLUSTER_IP, "ports": [{"port": 80, "protocol": spec.pop("protocol", "TCP")}]} | spec
+    return Service.model_validate({"metadata": {"name": "web", "namespace": "shop"}, "spec": spec})
+
+
+def endpoints(*addresses: str, protocol: str = "TCP", node: str = "here") -> EndpointSlice:
+    metadata = {"name": "web-1", "namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}}
+    return EndpointSlice.model_validate(
+        {
+            "metadata": metadata,
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [a], "conditions": {"ready": True}, "nodeName": node} for a in addresses],
+            "ports": [{"port": 8080, "protocol": protocol}],
+        }
+    )
+
+
+class Holder:
+    """A network namespace and the process that holds it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo ready; exec sleep infinity"], stdout=subprocess.PIPE
+        )
+        assert self.process.stdout
+        assert self.process.stdout.readline() == b"ready\n"
+        self.pid = self.process.pid
+
+    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+        """A socket that lives in this namespace."""
+
+        def opened() -> socket.socket:
+            netns.setns(f"/proc/{self.pid}/ns/net")
+            return socket.socket(socket.AF_INET, kind)
+
+        with ThreadPoolExecutor(1) as visitor:  # its thread goes there, and ends there
+            made = visitor.submit(opened).result()
+        made.setblocking(False)
+        return made
+
+    def end(self) -> None:
+        """Let the namespace go."""
+        self.process.kill()
+        self.process.wait()
+
+
+class Node:
+    """The world of a test: the node's network, its caches, pods and the outside."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
+        self.stack = stack
+        self.services, self.slices = FakeCache(), FakeCache()
+        self.network = NodeNetwork(CONFIG, self.services, self.slices)
+        self.outside = self.holder()
+
+    def holder(self) -> Holder:
+        made = Holder()
+        self.stack.callback(made.end)
+        return made
+
+    async def pod(self, uid: str, *ports: HostPort) -> tuple[Holder, str]:
+        """A pod with a TCP and a UDP server on 8080 that answer with its uid and the client's address."""
+        sandbox = self.holder()
+        address = await self.network.attach(PodRef("shop", uid, uid), sandbox.pid, ports)
+        await self.serve(sandbox, uid)
+        return sandbox, address
+
+    async def serve(self, where: Holder, word: str) -> None:
+        stream, datagrams = where.socket(), where.socket(socket.SOCK_DGRAM)
+        stream.bind(("0.0.0.0", 8080))
+        datagrams.bind(("0.0.0.0", 8080))
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(f"{word} {writer.get_extra_info('peername')[0]}".encode())
+            writer.close()
+
+        server = await asyncio.start_server(answer, sock=stream)
+        self.stack.callback(server.close)
+
+        class Echo(asyncio.DatagramProtocol):
+            def connection_made(self, transport: Any) -> None:
+                self.transport = transport
+
+            def datagram_received(self, data: bytes, addr: Any) -> None:
+                self.transport.sendto(f"{word} {addr[0]}".encode(), addr)
+
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, sock=datagrams)
+        self.stack.callback(transport.close)
+
+    async def settled(self) -> None:
+        """The rules are as the caches say."""
+        async with asyncio.timeout(DEADLINE):
+            await self.network.sync()
+
+    async def ask(self, where: Holder | None, address: str, port: int) -> tuple[str, str]:
+        """What a TCP server at the address says to a client in `where` (None: the node itself): (uid, client seen)."""
+        client = where.socket() if where else socket.socket()
+        client.setblocking(False)
+        with client:
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.get_running_loop().sock_connect(client, (address, port))
+                said = (await asyncio.get_running_loop().sock_recv(client, 100)).decode()
+        word, _, seen = said.partition(" ")
+        return word, seen
+
+
+@pytest.fixture(params=["bridge-nf on", "bridge-nf off"])
+async def node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
+    """A started node network. Pods must meet the same rules whatever bridge-nf-call-iptables is."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(os.close, home)
+        stack.callback(netns.setns, home)
+        own = Holder()
+        stack.callback(own.end)
+        netns.setns(f"/proc/{own.pid}/ns/net")
+        set_bridge_filtering(request.param == "bridge-nf on")
+        world = Node(stack)
+        await asyncio.to_thread(plug_outside, world.outside)
+        await world.network.start()
+        stack.push_async_callback(world.network.stop)
+        yield world
+
+
+def set_bridge_filtering(on: bool) -> None:
+    knob = pathlib.Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if knob.exists():
+        knob.write_text("1" if on else "0")
+    elif on:
+        pytest.skip("this kernel has no br_netfilter")
+
+
+def nft(*arguments: str) -> str:
+    return subprocess.run(["nft", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def plug_outside(outside: Holder) -> None:
+    with IPRoute() as ip:
+        ip.link("set", index=1, state="up")
+        ip.link("add", ifname="up0", kind="veth", peer={"ifname": "eth0", "net_ns_pid": outside.pid})
+        (uplink,) = ip.link_lookup(ifname="up0")
+        ip.addr("add", index=uplink, address=NODE_IP, prefixlen=24)
+        ip.link("set", index=uplink, state="up")
+        ip.route("add", dst="default", gateway=OUTSIDE_IP)
+    with IPRoute(netns=f"/proc/{outside.pid}/ns/net") as ip:
+        (eth0,) = ip.link_lookup(ifname="eth0")
+        ip.addr("add", index=eth0, address=OUTSIDE_IP, prefixlen=24)
+        ip.link("set", index=eth0, state="up")
+
+
+async def test_pods_reach_each_other_and_see_their_addresses(node: Node) -> None:
+    a, a_address = await node.pod("a")
+    _, b_address = await node.pod("b")
+    assert await node.ask(a, b_address, 8080) == ("b", a_address)
+    assert await node.ask(None, b_address, 8080) == ("b", CONFIG.gateway)
+
+
+async def test_a_cluster_address_leads_to_every_endpoint_and_only_to_them(node: Node) -> None:
+    client, address = await node.pod("client")
+    one, two = await node.pod("one"), await node.pod("two")
+    node.services.set(service())
+    node.slices.set(endpoints(one[1], two[1]))
+    await node.settled()
+    assert {await node.ask(client, CLUSTER_IP, 80) for _ in range(40)} == {("one", address), ("two", address)}
+    assert (await node.ask(None, CLUSTER_IP, 80))[0] in ("one", "two")
+    with pytest.raises(ConnectionRefusedError):
+        await node.ask(client, CLUSTER_IP, 81)
+
+
+async def test_a_pod_reaches_itself_through_its_service(node: Node) -> None:
+    alone, address = await node.pod("alone")
+    node.services.set(service(type="NodePort", ports=[{"port": 80, "protocol": "TCP", "nodePort": NODE_PORT}]))
+    node.slices.set(endpoints(address))
+    await node.settled()
+    assert (await node.ask(alone, CLUSTER_IP, 80))[0] == "alone"
+    assert (await node.ask(alone, NODE_IP, NODE_PORT))[0] == "alone"
+
+
+async def test_a_node_port_answers_from_outside_from_the_host_and_on_loopback(node: Node) -> None:
+    _, address = await node.pod("web")
+    node.services.set(service(type="NodePort", ports=[{"port": 80, "protocol": "TCP", "nodePort": NODE_PORT}]))
+    node.slices.set(endpoints(address))
+    await node.settled()
+    assert await node.ask(node.outside, NODE_IP, NODE_PORT) == ("web", OUTSIDE_IP)  # the client's own address
+    assert (await node.ask(None, NODE_IP, NODE_PORT))[0] == "web"
+    assert (await node.ask(None, "127.0.0.1", NODE_PORT))[0] == "web"
+
+
+async def test_a_host_port_leads_to_its_pod_until_the_pod_goes(node: Node) -> None:
+    await node.pod("web", HostPort(9090, 8080))
+    await node.settled()
+    assert await node.ask(node.outside, NODE_IP, 9090) == ("web", OUTSIDE_IP)
+    assert (await node.ask(None, "127.0.0.1", 9090))[0] == "web"
+    await node.network.detach("web")
+    await node.settled()
+    with pytest.raises(ConnectionRefusedError):
+        await node.ask(node.outside, NODE_IP, 9090)
+
+
+async def test_an_external_ip_is_taken_on_its_way(node: Node) -> None:
+    client, address = await node.pod("web")
+    node.services.set(service(externalIPs=["198.51.100.7"]))
+    node.slices.set(endpoints(address))
+    await node.settled()
+    assert (await node.ask(client, "198.51.100.7", 80))[0] == "web"
+    assert (await node.ask(None, "198.51.100.7", 80))[0] == "web"
+
+
+async def test_a_service_without_endpoints_refuses_every_one_at_once(node: Node) -> None:
+    client, _ = await node.pod("client")
+    node.services.set(service(type="NodePort", ports=[{"port": 80, "protocol": "TCP", "nodePort": NODE_PORT}]))
+    await node.settled()
+    began = asyncio.get_running_loop().time()
+    for _ in range(20):  # more than the kernel would answer with ICMP in a second
+        for where, address, port in (
+            (client, CLUSTER_IP, 80),
+            (None, CLUSTER_IP, 80),
+            (None, "127.0.0.1", NODE_PORT),
+            (node.outside, NODE_IP, NODE_PORT),
+        ):
+            with pytest.raises(ConnectionRefusedError):
+                await node.ask(where, address, port)
+    assert asyncio.get_running_loop().time() - began < DEADLINE
+
+
+async def test_a_client_stays_with_its_endpoint_also_when_others_come(node: Node) -> None:
+    client, _ = await node.pod("client")
+    pods = [await node.pod(f"pod{i}") for i in range(3)]
+    node.services.set(service(sessionAffinity="ClientIP"))
+    node.slices.set(endpoints(*(address for _, address in pods[:2])))
+    await node.settled()
+    (first, _) = await node.ask(client, CLUSTER_IP, 80)
+    node.slices.set(endpoints(*(address for _, address in pods)))
+    await node.settled()
+    assert {(await node.ask(client, CLUSTER_IP, 80))[0] for _ in range(20)} == {first}
+
+
+async def test_udp_clients_are_led_away_from_an_endpoint_that_went(node: Node) -> None:
+    client, _ = await node.pod("client")
+    old, new = await node.pod("old"), await node.pod("new")
+    node.services.set(service(protocol="UDP"))
+    node.slices.set(endpoints(old[1], protocol="UDP"))
+    await node.settled()
+    loop = asyncio.get_running_loop()
+    with client.socket(socket.SOCK_DGRAM) as sender:
+        sender.connect((CLUSTER_IP, 80))
+
+        async def ask() -> bytes:
+            async with asyncio.timeout(DEADLINE):
+                await loop.sock_sendall(sender, b"who?")
+                return await loop.sock_recv(sender, 100)
+
+        assert (await ask()).startswith(b"old ")
+        node.slices.set(endpoints(new[1], protocol="UDP"))
+        await node.settled()
+        assert (await ask()).startswith(b"new ")
+
+
+async def test_pods_reach_the_outside_by_the_nodes_address(node: Node) -> None:
+    client, _ = await node.pod("client")
+    await node.serve(node.outside, "outside")
+    assert await node.ask(client, OUTSIDE_IP, 8080) == ("outside", NODE_IP)
+
+
+async def test_an_endpoint_outside_is_reached_by_every_one(node: Node) -> None:
+    client, _ = await node.pod("client")
+    await node.serve(node.outside, "outside")
+    node.services.set(service(type="NodePort", ports=[{"port": 80, "protocol": "TCP", "nodePort": NODE_PORT}]))
+    node.slices.set(endpoints(OUTSIDE_IP, node="elsewhere"))
+    await node.settled()
+    assert await node.ask(client, CLUSTER_IP, 80) == ("outside", NODE_IP)
+    assert await node.ask(None, CLUSTER_IP, 80) == ("outside", NODE_IP)
+    assert await node.ask(None, NODE_IP, NODE_PORT) == ("outside", NODE_IP)
+
+
+def route_loopback_to_the_gateway(pod: Holder) -> None:
+    """What a pod with NET_ADMIN can do."""
+    with IPRoute(netns=f"/proc/{pod.pid}/ns/net") as ip:
+        (eth0,) = ip.link_lookup(ifname="eth0")
+        ip.flush_routes(table=255, oif=1)
+        ip.route("add", dst="127.0.0.1/32", gateway=CONFIG.gateway, oif=eth0)
+    subprocess.run(
+        [
+            "nsenter",
+            f"--net=/proc/{pod.pid}/ns/net",
+            "sh",
+            "-c",
+            "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet",
+        ],
+        check=True,
+    )
+
+
+async def test_pods_cannot_reach_the_hosts_loopback(node: Node) -> None:
+    client, address = await node.pod("client")
+    await asyncio.to_thread(route_loopback_to_the_gateway, client)
+    with socket.socket() as private, client.socket() as thief:
+        private.bind(("127.0.0.1", 7000))
+        private.listen()
+        private.setblocking(False)
+        thief.bind((address, 0))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await asyncio.get_running_loop().sock_connect(thief, ("127.0.0.1", 7000))
+        with pytest.raises(BlockingIOError):
+            private.accept()
+
+
+async def test_addresses_that_nobody_has_never_leave_the_machine(node: Node) -> None:
+    client, _ = await node.pod("client")
+    for where in (client, None):
+        for address in ("10.244.9.9", "10.96.9.9"):
+            with pytest.raises(OSError, match=r"refused|unreachable|No route|Connect call failed"):
+                await node.ask(where, address, 80)
+
+
+async def test_a_restarted_agent_adopts_pods_and_keeps_the_rules(node: Node) -> None:
+    client, address = await node.pod("client")
+    node.services.set(service())
+    node.slices.set(endpoints(address))
+    await node.settled()
+    await node.network.stop()
+    again = NodeNetwork(CONFIG, node.services, node.slices)
+    await again.start()
+    try:
+        assert (await node.ask(client, CLUSTER_IP, 80))[0] == "client"
+        assert await again.attach(PodRef("shop", "client", "client"), client.pid) == address
+        assert await again.attach(PodRef("shop", "other", "other"), node.holder().pid) != address
+    finally:
+        await again.stop()
+
+
+async def test_a_new_sandbox_of_a_pod_gets_the_pods_address(node: Node) -> None:
+    sandbox, address = await node.pod("web")
+    sandbox.end()
+    assert (await node.pod("web"))[1] == address
+    assert (await node.ask(None, address, 8080))[0] == "web"
+
+
+async def test_rules_that_someone_flushed_come_back_whole(node: Node) -> None:
+    client, address = await node.pod("web")
+    node.services.set(service())
+    node.slices.set(endpoints(address))
+    await node.settled()
+    nft("flush", "ruleset")
+    node.services.set(service(externalIPs=["198.51.100.7"]))
+    await node.settled()
+    assert (await node.ask(client, CLUSTER_IP, 80))[0] == "web"
+
+
+async def test_pods_find_a_service_by_its_name(node: Node) -> None:
+    client, address = await node.pod("web")
+    node.services.set(service())
+    node.slices.set(endpoints(address))
+    loop = asyncio.get_running_loop()
+    with client.socket(socket.SOCK_DGRAM) as resolver:
+        async with asyncio.timeout(DEADLINE):
+            resolver.connect((node.network.dns_address, 53))
+            await loop.sock_sendall(resolver, DNSRecord.question("web.shop.svc.cluster.local").pack())
+            answer = DNSRecord.parse(await loop.sock_recv(resolver, 512))
+    assert [str(r.rdata) for r in answer.rr] == [CLUSTER_IP]
+
+
+async def test_nothing_is_left_after_removal_even_by_a_network_that_never_started(node: Node) -> None:
+    await node.pod("web", HostPort(9090, 8080))
+    await node.settled()
+    await node.network.stop()
+    await remove_network(CONFIG)
+    await remove_network(CONFIG)
+    devices, routes, attachments = await asyncio.to_thread(observe)
+    assert devices == {"lo", "up0"}
+    assert not routes & {("10.244.0.0", 16), ("10.244.0.0", 24), ("10.96.0.0", 16)}
+    assert attachments == {}
+    assert "naru" not in nft("list", "ruleset")
+
+
+def observe() -> tuple[set[str], set[tuple[str, int]], dict[str, plumbing.Attachment]]:
+    """Devices, routes of the main table and attachments of the namespace that the test is in."""
+    with IPRoute() as ip:
+        devices = {link.get("ifname") for link in ip.get_links()}
+        routes = {(r.get("dst"), r.get("dst_len")) for r in ip.get_routes(family=2, table=254)}
+        return devices, routes, plumbing.observe_attachments(ip, CONFIG)
