@@ -1,0 +1,62 @@
+"""Quantities: `500m`, `1.5Gi`, `1e3`. Exact numbers in, Kubernetes' canonical text out.
+
+Source: k8s.io/apimachinery/pkg/api/resource (the format is described in the API reference, Quantity).
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_CEILING, Decimal, localcontext
+
+WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}  # powers of 1024
+DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+SUFFIX_OF = {power: suffix for suffix, power in DECIMAL.items()}
+SHAPE = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE])([+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|))")
+SMALLEST = Decimal("1e-9")
+
+
+def parse(value: str | int | float) -> Decimal:
+    """The exact number that a quantity says; finer than nano is rounded up, away from zero. ValueError if it is none."""
+    number, _ = _read(value)
+    return number
+
+
+def canonical(value: str | int | float) -> str:
+    """The quantity as Kubernetes prints it: no fraction, the largest suffix that allows that, in the format given."""
+    number, form = _read(value)
+    if form == "binary" and (abs(number) < 1024 or number != number.to_integral_value()):
+        form = "decimal"
+    if number == 0:
+        return "0"
+    if form == "binary":
+        power = 0
+        while power < 6 and number % 1024 == 0:
+            number, power = number / 1024, power + 1
+        suffix = next((s for s, p in BINARY.items() if p == power), "")
+        return f"{int(number)}{suffix}"
+    power = -9
+    scaled = number.scaleb(9)
+    while power < 18 and scaled % 1000 == 0:
+        scaled, power = scaled / 1000, power + 3
+    suffix = SUFFIX_OF[power] if form == "decimal" else (f"e{power}" if power else "")
+    return f"{int(scaled)}{suffix}"
+
+
+def _read(value: str | int | float) -> tuple[Decimal, str]:
+    """The number and the format it was written in: binary, decimal or exponent."""
+    found = SHAPE.fullmatch(str(value))
+    if not found:
+        raise ValueError(WRONG)
+    sign, digits, exponent, power, suffix = found.groups()
+    with localcontext() as context:
+        context.prec = 60
+        number = Decimal(digits)
+        if exponent:
+            number, form = number.scaleb(int(power)), "exponent"
+        elif suffix in BINARY:
+            number, form = number * 1024 ** BINARY[suffix], "binary"
+        else:
+            number, form = number.scaleb(DECIMAL[suffix]), "decimal"
+        number = (number / SMALLEST).to_integral_value(ROUND_CEILING) * SMALLEST
+    return (-number if sign == "-" else number).normalize(), form
