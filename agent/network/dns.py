@@ -56,6 +56,8 @@ class DnsServer:
 
     async def start(self) -> None:
         """Listen. Port 0 takes a free one, the same for UDP and TCP; `port` tells which. Raises OSError."""
+        if self._tcp:
+            return
         loop = asyncio.get_running_loop()
         self._tcp = await asyncio.start_server(self._serve_stream, self.address, self.port)
         self.port = self._tcp.sockets[0].getsockname()[1]
@@ -72,6 +74,7 @@ class DnsServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._udp = self._tcp = None
 
     async def respond(self, query: bytes, stream: bool = False) -> bytes | None:
         """The answer to one message; None if it deserves none."""

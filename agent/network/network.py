@@ -57,18 +57,21 @@ class NodeNetwork:
         return self._config.dns_address
 
     async def start(self) -> None:
-        """As `Network` says. Returns before the API has answered: pods can be attached at once."""
+        """As `Network` says. Returns before the API has answered: pods can be attached at once. May be repeated, to make
+        again what someone has removed."""
         await self._netlink(self._make_node)
         await self._rules.start()
         await self._dns.start()
         for cache in self._caches:
             await cache.start()
-        self._knowing = asyncio.create_task(self._know(), name="dns-ready")
+        if self._knowing is None:
+            self._knowing = asyncio.create_task(self._know(), name="dns-ready")
 
     async def stop(self) -> None:
         """As `Network` says."""
         if self._knowing:
             self._knowing.cancel()
+            self._knowing = None
         await self._rules.stop()
         await self._dns.stop()
         for cache in self._caches:

@@ -113,7 +113,8 @@ class ServiceRules:
         """Give a node without our table the rules that pods need to reach the outside; then follow Services."""
         if not await table_exists(self._config.table):
             await send(plan_transaction(self._config.table, plan_base(self._config), None, Ruleset()))
-        self._task = asyncio.create_task(self._run(), name="service-rules")
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="service-rules")
 
     async def stop(self) -> None:
         """Follow no longer; the rules stay."""
@@ -121,6 +122,7 @@ class ServiceRules:
             async with self._lock:  # a transaction under way ends first
                 self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            self._task = self._held = None
 
     async def sync(self) -> bool:
         """Make the kernel hold what the caches say now. False if it refused."""

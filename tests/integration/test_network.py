@@ -120,10 +120,10 @@ class Holder:
 class Node:
     """The world of a test: the node's network, its caches, pods and the outside."""
 
-    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
+    def __init__(self, stack: contextlib.AsyncExitStack, config: NetworkConfig = CONFIG) -> None:
         self.stack = stack
         self.services, self.slices = FakeCache(), FakeCache()
-        self.network = NodeNetwork(CONFIG, self.services, self.slices)
+        self.network = NodeNetwork(config, self.services, self.slices)
         self.outside = self.holder()
 
     def holder(self) -> Holder:
@@ -453,3 +453,44 @@ def observe() -> tuple[set[str], set[tuple[str, int]], dict[str, plumbing.Attach
         devices = {link.get("ifname") for link in ip.get_links()}
         routes = {(r.get("dst"), r.get("dst_len")) for r in ip.get_routes(family=2, table=254)}
         return devices, routes, plumbing.observe_attachments(ip, CONFIG)
+
+
+def iptables(*arguments: str) -> str:
+    return subprocess.run(["iptables", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(not shutil.which("iptables"), reason="needs iptables")
+async def test_a_forward_chain_that_drops_lets_pods_through_and_is_left_as_it_was(node: Node) -> None:
+    await node.network.remove()
+    iptables("-P", "FORWARD", "DROP")
+    before = iptables("-S")
+    await node.network.start()
+    await node.network.start()  # as after the engine's restart: nothing twice
+    assert len(iptables("-S").splitlines()) == len(before.splitlines()) + 2
+    client, _ = await node.pod("client")
+    _, address = await node.pod("web")
+    await node.serve(node.outside, "outside")
+    assert (await node.ask(client, address, 8080))[0] == "web"
+    assert await node.ask(client, OUTSIDE_IP, 8080) == ("outside", NODE_IP)
+    await node.network.remove()
+    assert iptables("-S") == before
+
+
+@pytest.mark.docker
+async def test_beside_a_real_docker_its_rules_stay_as_they_are() -> None:
+    config = NetworkConfig("7e58", "here", "10.201.0.0/24", "10.201.0.0/16", "10.151.0.0/16")
+    before = iptables("-S"), iptables("-t", "nat", "-S")
+    async with contextlib.AsyncExitStack() as stack:
+        node = Node(stack, config)
+        stack.push_async_callback(remove_network, config)
+        await node.network.start()
+        stack.push_async_callback(node.network.stop)
+        client, _ = await node.pod("client")
+        _, address = await node.pod("web")
+        node.services.set(service(clusterIP="10.151.0.50"))
+        node.slices.set(endpoints(address))
+        await node.settled()
+        assert (await node.ask(client, address, 8080))[0] == "web"
+        assert (await node.ask(client, "10.151.0.50", 80))[0] == "web"
+        assert (await node.ask(None, "10.151.0.50", 80))[0] == "web"
+    assert (iptables("-S"), iptables("-t", "nat", "-S")) == before
