@@ -8,11 +8,12 @@ for a number, no unknown field; `kubeapi.codec` turns pydantic's complaints into
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 
@@ -89,10 +90,23 @@ def _seconds(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-Time = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_used="json")]
-MicroTime = Annotated[datetime, PlainSerializer(_micro, return_type=str, when_used="json")]
-Bytes = Base64Bytes
+def _from_base64(value: Any) -> Any:
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+def _to_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1), GoType("int32")]
+Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), GoType("int64")]
+Time = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_used="json"), GoType("v1.Time")]
+MicroTime = Annotated[datetime, PlainSerializer(_micro, return_type=str, when_used="json"), GoType("v1.Time")]
+Bytes = Annotated[
+    bytes,
+    BeforeValidator(_from_base64),
+    PlainSerializer(_to_base64, return_type=str, when_used="json"),
+    GoType("[]uint8"),
+]
 Quantity = Annotated[str | int | float, GoType("resource.Quantity")]
 IntOrString = Annotated[int | str, GoType("intstr.IntOrString")]

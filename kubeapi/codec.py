@@ -1,0 +1,252 @@
+"""From the bytes of a request to an object, or to the refusal that Kubernetes would give.
+
+The fast way is one call of pydantic, all in Rust. Only what it refuses takes the slow way, where the body is looked at again
+as plain JSON: null counts as absent, as in Go; a wrong type is told in the words of Go's decoder; unknown and repeated
+fields are an error (Strict), a warning (Warn) or nothing (Ignore).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import orjson
+import pydantic
+import yaml
+
+from kubeapi import quantity
+from kubeapi.errors import ApiError, bad_request
+from kubeapi.model import Model
+from kubeapi.registry import Kind
+from kubeapi.schema import Schema, schema_of
+
+Validation = Literal["Strict", "Warn", "Ignore"]
+Path = tuple[str | int, ...]
+LARGEST_YAML_NODES = 200_000  # aliases expand; a body of 3 MiB has fewer honest nodes than this
+# Go embeds these structs; the decoder's path names them though JSON does not.
+EMBEDDED = {"Volume": "VolumeSource", "PersistentVolumeSpec": "PersistentVolumeSource", "Probe": "ProbeHandler"}
+NOT_EMBEDDED = {
+    "Volume": {"name"},
+    "PersistentVolumeSpec": {
+        "capacity", "accessModes", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "mountOptions",
+        "volumeMode", "nodeAffinity", "volumeAttributesClassName",
+    },
+}  # fmt: skip
+PROBE_HANDLERS = {"exec", "httpGet", "tcpSocket", "grpc"}
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as Kubernetes reads it: times stay text, a key that stands twice is an error."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, (str, int, float, bool)) or key in seen:
+                raise yaml.YAMLError(f'line {key_node.start_mark.line + 1}: key "{key}" already set in map')
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse(body: bytes, content_type: str) -> Any:
+    """JSON or YAML as plain values; 400 for what is neither."""
+    if "yaml" not in content_type:
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    try:
+        value = yaml.load(body, _Loader)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise bad_request(f"error converting YAML to JSON: {error}") from None
+    return _counted(value, [LARGEST_YAML_NODES])
+
+
+def _counted(value: Any, left: list[int]) -> Any:
+    """The value with text keys; 400 when its aliases expand to more nodes than any honest body has."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise bad_request("the YAML expands to too many values")
+    if isinstance(value, dict):
+        return {_key_text(k): _counted(v, left) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_counted(v, left) for v in value]
+    return value
+
+
+def _key_text(key: Any) -> str:
+    return {True: "true", False: "false"}[key] if isinstance(key, bool) else str(key)
+
+
+def decode(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[str]]:
+    """The object in a JSON body, and warnings. Raises ApiError 400 in Kubernetes' words."""
+    repeated = repeated_fields(body) if validation == "Strict" else []
+    unknown: list[str] = []
+    try:
+        obj: Model = kind.model.from_json(body)
+    except pydantic.ValidationError:
+        obj, unknown = _slowly(kind, body)
+    told = [f'unknown field "{field}"' for field in unknown] + [f'duplicate field "{field}"' for field in repeated]
+    if told and validation == "Strict":
+        raise _refused(kind, "strict decoding error: " + ", ".join(told))
+    return obj, told if validation == "Warn" else []
+
+
+def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
+    """Decode a body that the fast way refused: the object and its unknown fields, or the error."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind; "
+            f"json parse error: {error}"
+        ) from None
+    if not isinstance(value, dict):
+        raise bad_request(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal "
+            f"{json_type(value)} into Go value of type struct {{ APIVersion string; Kind string }}"
+        )
+    value = without_nulls(value)
+    unknown = [*drop_unknown(schema_of(kind.model), value)]
+    try:
+        return kind.model.from_json(orjson.dumps(value)), unknown
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise _refused(kind, _in_gos_words(schema_of(kind.model), value, first["loc"])) from None
+
+
+def _refused(kind: Kind, why: str) -> ApiError:
+    return bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy without null members: for Go, null leaves a field as it is."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [without_nulls(v) for v in value]
+    return value
+
+
+def drop_unknown(schema: Schema, value: Any, path: Path = ()) -> Iterable[str]:
+    """Remove what the schema does not know, in place, and yield where it stood (`spec.ports[0].portx`)."""
+    if schema.kind == "struct" and isinstance(value, dict):
+        for key in [*value]:
+            field = schema.fields.get(key)
+            if field is None:
+                del value[key]
+                yield shown_path((*path, key))
+            else:
+                yield from drop_unknown(field, value[key], (*path, key))
+    elif schema.element is not None:
+        pairs: Iterable[tuple[Any, Any]] = ()
+        if schema.kind == "list" and isinstance(value, list):
+            pairs = enumerate(value)
+        elif schema.kind == "map" and isinstance(value, dict):
+            pairs = value.items()
+        for key, item in pairs:
+            yield from drop_unknown(schema.element, item, (*path, key))
+
+
+def shown_path(path: Iterable[str | int]) -> str:
+    """`spec.ports[0].port`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def json_type(value: Any) -> str:
+    """What Go calls the type of a JSON value."""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+    return "null"
+
+
+def _in_gos_words(schema: Schema, value: Any, location: Sequence[str | int]) -> str:
+    """The complaint of Go's JSON decoder about the value at pydantic's location."""
+    node, owner = schema, schema
+    names: list[str] = []
+    for step in location:
+        if node.kind == "struct":
+            field = node.fields.get(str(step))
+            if field is None:
+                break
+            owner = node
+            assert node.model is not None
+            embedded = embedded_in(node.model.__name__, str(step))
+            names += [embedded, str(step)] if embedded else [str(step)]
+            node, value = field, value.get(step) if isinstance(value, dict) else None
+        elif node.element is not None and isinstance(value, (dict, list)):
+            try:
+                value = value[step]  # type: ignore[index]
+            except (KeyError, IndexError, TypeError):
+                break
+            node = node.element
+        else:
+            break
+    found = json_type(value)
+    if node.go_name == "resource.Quantity" and found in ("string", "number"):
+        return quantity.WRONG
+    if node.go_name == "[]uint8" and found == "string":
+        bad = re.search(r"[^A-Za-z0-9+/\r\n]", value)
+        return f"illegal base64 data at input byte {bad.start() if bad else len(value) // 4 * 4}"
+    if found == "string" and node.go_name == "v1.Time":
+        return f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"'
+    if found == "number" and node.go_name in ("int32", "int64"):  # too large, or with a fraction
+        found = f"number {value}"
+    container = owner.model.__name__ if owner.model else ""
+    return f"json: cannot unmarshal {found} into Go struct field {container}.{'.'.join(names)} of type {node.go_name}"
+
+
+def embedded_in(struct: str, field: str) -> str:
+    """The embedded Go struct that holds a field, or an empty text."""
+    if struct == "Probe":
+        return "ProbeHandler" if field in PROBE_HANDLERS else ""
+    return EMBEDDED[struct] if struct in EMBEDDED and field not in NOT_EMBEDDED.get(struct, ()) else ""
+
+
+def repeated_fields(body: bytes) -> list[str]:
+    """The fields that stand twice in one JSON object, by path. Reads the body once more, so only for Strict."""
+    found: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        once: dict[str, Any] = {}
+        for key, value in items:
+            if key in once:
+                once.setdefault("\0twice", []).append(key)
+            once[key] = value
+        return once
+
+    def walk(value: Any, path: Path) -> None:
+        if isinstance(value, dict):
+            found.extend(shown_path((*path, key)) for key in value.get("\0twice", ()))
+            for key, item in value.items():
+                if key != "\0twice":
+                    walk(item, (*path, key))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                walk(item, (*path, index))
+
+    try:
+        walk(json.loads(body, object_pairs_hook=pairs), ())
+    except ValueError:
+        return []  # what is no JSON is told by the decoder
+    return found
