@@ -19,6 +19,7 @@ Key = tuple[str | int, ...]
 SADDR: Expression = {"payload": {"protocol": "ip", "field": "saddr"}}
 DADDR: Expression = {"payload": {"protocol": "ip", "field": "daddr"}}
 DPORT: Expression = {"payload": {"protocol": "th", "field": "dport"}}
+ICMP_TYPE: Expression = {"payload": {"protocol": "icmp", "field": "type"}}
 PROTOCOL: Expression = {"meta": {"key": "l4proto"}}
 MARK: Expression = {"meta": {"key": "mark"}}
 MASQUERADE: Expression = {"masquerade": None}

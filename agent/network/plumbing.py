@@ -55,9 +55,6 @@ def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
     _sysctl("net/ipv4/ip_forward", "1")
     # NodePorts on 127.0.0.1: the rules rewrite both ends, and refuse pods that try to reach the host's loopback by it.
     _sysctl(f"net/ipv4/conf/{config.bridge}/route_localnet", "1")
-    # A pod must not learn that its neighbour is nearer than the gateway.
-    _sysctl(f"net/ipv4/conf/{config.bridge}/send_redirects", "0")
-    _sysctl("net/ipv4/conf/all/send_redirects", "0")
 
 
 def ensure_attached(ip: IPRoute, config: NetworkConfig, pod_uid: str, pid: int, address: str) -> Attachment:

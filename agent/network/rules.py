@@ -23,6 +23,7 @@ from agent.network.nft import (
     DPORT,
     DROP,
     FROM_THIS_HOST,
+    ICMP_TYPE,
     MARK,
     MASQUERADE,
     PROTOCOL,
@@ -66,6 +67,8 @@ def plan_base(config: NetworkConfig) -> list[Json]:
     unclaimed: Rule = (match(DADDR, services), match(DADDR, config.dns_address, "!="), REJECT)
     rejected: Rule = (vmap(address_key, "@rejected"),)
     rejected_here: Rule = (TO_THIS_HOST, vmap(port_key, "@rejected_node_ports"))
+    # A pod must not be told that its neighbour is nearer than the gateway: it would go there past the rules.
+    redirect: Rule = (name_is("oifname", bridge), match(ICMP_TYPE, "redirect"), DROP)
     reset: Expression = {"reject": {"type": "tcp reset"}}
     unreachable: Expression = {"reject": {"type": "icmp", "expr": "port-unreachable"}}
     plain: dict[str, list[Rule]] = {
@@ -107,7 +110,7 @@ def plan_base(config: NetworkConfig) -> list[Json]:
         ),
         ("passing", "filter", "forward", -10, [rejected, unclaimed]),
         ("entering", "filter", "input", -10, [rejected, rejected_here]),
-        ("sending", "filter", "output", -10, [rejected, rejected_here, unclaimed]),
+        ("sending", "filter", "output", -10, [redirect, rejected, rejected_here, unclaimed]),
     ]
     place = {"family": "ip", "table": config.table}
     commands: list[Json] = [

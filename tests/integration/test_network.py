@@ -228,6 +228,21 @@ async def test_pods_reach_each_other_and_see_their_addresses(node: Node) -> None
     assert await node.ask(None, b_address, 8080) == ("b", CONFIG.gateway)
 
 
+async def test_pods_of_one_bridge_are_never_told_a_shorter_way(node: Node) -> None:
+    a, _ = await node.pod("a")
+    _, b_address = await node.pod("b")
+    for _ in range(3):
+        await node.ask(a, b_address, 8080)
+    way = await asyncio.to_thread(route_in, a, b_address)
+    assert way == CONFIG.gateway
+
+
+def route_in(where: Holder, address: str) -> str:
+    with IPRoute(netns=f"/proc/{where.pid}/ns/net") as ip:
+        (route,) = ip.route("get", dst=address)
+        return str(route.get("gateway"))
+
+
 async def test_a_cluster_address_leads_to_every_endpoint_and_only_to_them(node: Node) -> None:
     client, address = await node.pod("client")
     one, two = await node.pod("one"), await node.pod("two")
