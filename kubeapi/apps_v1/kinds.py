@@ -1,0 +1,26 @@
+"""The rows of apps/v1: one per kind, naming its strategy."""
+
+from __future__ import annotations
+
+from kubeapi.apps_v1 import types as t
+from kubeapi.registry import Kind
+
+KINDS = (
+    Kind(
+        "apps", "v1", "Deployment", "deployments", t.Deployment,
+        short_names=("deploy",),
+        categories=("all",),
+        has_status=True,
+        has_scale=True,
+        spec_fields=("spec",),
+    ),
+    Kind(
+        "apps", "v1", "ReplicaSet", "replicasets", t.ReplicaSet,
+        short_names=("rs",),
+        categories=("all",),
+        has_status=True,
+        has_scale=True,
+        spec_fields=("spec",),
+        fields={"status.replicas": lambda rs: str(rs.status.replicas)},
+    ),
+)  # fmt: skip

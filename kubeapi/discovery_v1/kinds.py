@@ -1,0 +1,13 @@
+"""The rows of discovery/v1."""
+
+from __future__ import annotations
+
+from kubeapi.discovery_v1 import types as t
+from kubeapi.registry import Kind
+
+KINDS = (
+    Kind(
+        "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", t.EndpointSlice,
+        spec_fields=("addressType", "endpoints", "ports"),
+    ),
+)  # fmt: skip

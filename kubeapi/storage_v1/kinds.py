@@ -1,0 +1,14 @@
+"""The rows of storage/v1."""
+
+from __future__ import annotations
+
+from kubeapi.registry import Kind
+from kubeapi.storage_v1 import types as t
+
+KINDS = (
+    Kind(
+        "storage.k8s.io", "v1", "StorageClass", "storageclasses", t.StorageClass,
+        namespaced=False,
+        short_names=("sc",),
+    ),
+)  # fmt: skip
