@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from kubeapi.apps_v1 import defaults
 from kubeapi.apps_v1 import types as t
 from kubeapi.registry import Kind
 
 KINDS = (
     Kind(
         "apps", "v1", "Deployment", "deployments", t.Deployment,
+        default=defaults.default_deployment,
         short_names=("deploy",),
         categories=("all",),
         has_status=True,
@@ -16,6 +18,7 @@ KINDS = (
     ),
     Kind(
         "apps", "v1", "ReplicaSet", "replicasets", t.ReplicaSet,
+        default=defaults.default_replica_set,
         short_names=("rs",),
         categories=("all",),
         has_status=True,

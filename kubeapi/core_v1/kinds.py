@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from kubeapi.core_v1 import defaults
 from kubeapi.core_v1 import types as t
 from kubeapi.registry import Kind
 
 KINDS = (
     Kind(
         "", "v1", "Namespace", "namespaces", t.Namespace,
+        default=defaults.default_namespace,
         namespaced=False,
         short_names=("ns",),
         has_status=True,
@@ -15,6 +17,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Node", "nodes", t.Node,
+        default=defaults.default_node,
         namespaced=False,
         short_names=("no",),
         has_status=True,
@@ -22,6 +25,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Pod", "pods", t.Pod,
+        default=defaults.default_pod,
         short_names=("po",),
         categories=("all",),
         has_status=True,
@@ -41,6 +45,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Service", "services", t.Service,
+        default=defaults.default_service,
         short_names=("svc",),
         categories=("all",),
         has_status=True,
@@ -49,9 +54,17 @@ KINDS = (
             "spec.type": lambda service: service.spec.type,
         },
     ),
-    Kind("", "v1", "Endpoints", "endpoints", t.Endpoints, short_names=("ep",)),
+    Kind(
+        "", "v1", "Endpoints", "endpoints", t.Endpoints,
+        default=defaults.default_endpoints,
+        short_names=("ep",),
+    ),
     Kind("", "v1", "ConfigMap", "configmaps", t.ConfigMap, short_names=("cm",)),
-    Kind("", "v1", "Secret", "secrets", t.Secret, fields={"type": lambda secret: secret.type}),
+    Kind(
+        "", "v1", "Secret", "secrets", t.Secret,
+        default=defaults.default_secret,
+        fields={"type": lambda secret: secret.type},
+    ),
     Kind("", "v1", "ServiceAccount", "serviceaccounts", t.ServiceAccount, short_names=("sa",)),
     Kind(
         "", "v1", "Event", "events", t.Event,
@@ -72,12 +85,14 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolume", "persistentvolumes", t.PersistentVolume,
+        default=defaults.default_volume,
         namespaced=False,
         short_names=("pv",),
         has_status=True,
     ),
     Kind(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", t.PersistentVolumeClaim,
+        default=defaults.default_claim,
         short_names=("pvc",),
         has_status=True,
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from kubeapi.discovery_v1 import defaults
 from kubeapi.discovery_v1 import types as t
 from kubeapi.registry import Kind
 
 KINDS = (
     Kind(
         "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", t.EndpointSlice,
+        default=defaults.default_endpoint_slice,
         spec_fields=("addressType", "endpoints", "ports"),
     ),
 )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from kubeapi.registry import Kind
+from kubeapi.storage_v1 import defaults
 from kubeapi.storage_v1 import types as t
 
 KINDS = (
     Kind(
         "storage.k8s.io", "v1", "StorageClass", "storageclasses", t.StorageClass,
+        default=defaults.default_storage_class,
         namespaced=False,
         short_names=("sc",),
     ),
