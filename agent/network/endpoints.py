@@ -7,7 +7,7 @@ terminate (KEP-1669). A policy of Local looks at this node's endpoints alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from kubeapi.core_v1.types import Service
@@ -51,8 +51,13 @@ class ServicePort(NamedTuple):
         return f"{self.namespace}/{self.name}/{self.protocol}/{self.port_name}"
 
 
-def service_ports(services: Iterable[Service], slices: Iterable[EndpointSlice], node: str) -> list[ServicePort]:
-    """Every port that has a cluster address, in the order of their keys. Headless and ExternalName Services have none."""
+def service_ports(
+    services: Iterable[Service], slices: Iterable[EndpointSlice], node: str, draining: Container[str] = ()
+) -> list[ServicePort]:
+    """Every port that has a cluster address, in the order of their keys. Headless and ExternalName Services have none.
+
+    draining: addresses of pods that are about to end, whatever their slices still say.
+    """
     by_service: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)
     for piece in slices:
         if piece.address_type == "IPv4" and (name := piece.metadata.labels.get(SERVICE_NAME)):
@@ -66,7 +71,8 @@ def service_ports(services: Iterable[Service], slices: Iterable[EndpointSlice], 
         outside = tuple(dict.fromkeys([*service.spec.external_ips, *_ingress_ips(service)]))
         for port in service.spec.ports:
             candidates = _candidates(pieces, port.name or "", port.protocol or "TCP", node)
-            anywhere, here = _usable(candidates), _usable([c for c in candidates if c[0].local])
+            anywhere = _usable(candidates, draining)
+            here = _usable([c for c in candidates if c[0].local], draining)
             found.append(
                 ServicePort(
                     service.metadata.namespace,
@@ -119,9 +125,13 @@ def _candidates(
     return sorted(found.items(), key=lambda item: item[0])
 
 
-def _usable(candidates: list[tuple[Target, Endpoint]]) -> tuple[Target, ...]:
+def _usable(candidates: list[tuple[Target, Endpoint]], draining: Container[str]) -> tuple[Target, ...]:
     # A condition that is not given counts as ready, and as serving (the API reference of EndpointConditions).
-    ready = tuple(t for t, e in candidates if e.conditions.ready is not False)
-    return ready or tuple(
-        t for t, e in candidates if e.conditions.serving is not False and e.conditions.terminating is True
-    )
+    ready = [t for t, e in candidates if e.conditions.ready is not False]
+    ending = [
+        t
+        for t, e in candidates
+        if e.conditions.ready is False and e.conditions.serving is not False and e.conditions.terminating is True
+    ]
+    staying = [t for t in ready if t.address not in draining]
+    return tuple(staying or ready or ending)

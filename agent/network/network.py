@@ -93,6 +93,12 @@ class NodeNetwork:
             self._rules.changed()
         return address
 
+    async def drain(self, pod_uid: str) -> None:
+        """As `Network` says."""
+        if address := self._addresses.get(pod_uid):
+            self._rules.draining.add(address)
+            await self._rules.sync()
+
     async def detach(self, pod_uid: str) -> None:
         """As `Network` says."""
         await self._netlink(lambda ip: plumbing.detach(ip, self._config, pod_uid))

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from agent.network.addresses import next_address
 from agent.runtime.protocol import PodRef
+from kubeapi.core_v1.types import Pod
 
 
 class HostPort(NamedTuple):
@@ -20,6 +21,18 @@ class HostPort(NamedTuple):
     container_port: int
     protocol: str = "TCP"
     host_ip: str = ""
+
+
+def host_ports_of(pod: Pod) -> tuple[HostPort, ...]:
+    """The host ports that a pod's containers ask for. A pod on the host's network has its ports there by itself."""
+    if pod.spec.host_network:
+        return ()
+    return tuple(
+        HostPort(port.host_port, port.container_port, port.protocol or "TCP", port.host_ip)
+        for container in (*pod.spec.init_containers, *pod.spec.containers)
+        for port in container.ports
+        if port.host_port
+    )
 
 
 class Network(Protocol):
@@ -46,6 +59,13 @@ class Network(Protocol):
         """The pod's address, after its sandbox is plugged in. A pod keeps its address over sandboxes until detached.
 
         Raises NetworkError with the kernel's words.
+        """
+        ...
+
+    async def drain(self, pod_uid: str) -> None:
+        """Lead no new connection to the pod, from when this returns; those that it has go on.
+
+        For a pod about to be told to end: the API's word of it takes longer to come round than the pod to stop listening.
         """
         ...
 
@@ -87,6 +107,9 @@ class SimulatedNetwork:
             self._last = next_address(self._pod_cidr, self.addresses.values(), self._last)
             self.addresses[pod.uid] = self._last
         return self.addresses[pod.uid]
+
+    async def drain(self, pod_uid: str) -> None:
+        """As `Network` says."""
 
     async def detach(self, pod_uid: str) -> None:
         """As `Network` says."""

@@ -101,6 +101,7 @@ class ServiceRules:
         self._wake, self._lock = asyncio.Event(), asyncio.Lock()
         self._held: Ruleset | None = None
         self._udp: set[str] = set()
+        self.draining: set[str] = set()  # addresses of pods about to end
         self._task: asyncio.Task[None] | None = None
         services.on_change(lambda old, new: self.changed())
         slices.on_change(lambda old, new: self.changed())
@@ -130,7 +131,10 @@ class ServiceRules:
             return await self._sync()
 
     async def _sync(self) -> bool:
-        ports = service_ports(self._services.list(), self._slices.list(), self._config.node)
+        slices = self._slices.list()
+        # Longer than the pod is there: until its slices have heard of its end.
+        self.draining &= {address for piece in slices for endpoint in piece.endpoints for address in endpoint.addresses}
+        ports = service_ports(self._services.list(), slices, self._config.node, self.draining)
         host_ports = list(self._host_ports())
         wanted = plan_rules(self._config, ports, host_ports)
         for held in (self._held, None) if self._held else (None,):

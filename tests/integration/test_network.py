@@ -228,21 +228,6 @@ async def test_pods_reach_each_other_and_see_their_addresses(node: Node) -> None
     assert await node.ask(None, b_address, 8080) == ("b", CONFIG.gateway)
 
 
-async def test_pods_of_one_bridge_are_never_told_a_shorter_way(node: Node) -> None:
-    a, _ = await node.pod("a")
-    _, b_address = await node.pod("b")
-    for _ in range(3):
-        await node.ask(a, b_address, 8080)
-    way = await asyncio.to_thread(route_in, a, b_address)
-    assert way == CONFIG.gateway
-
-
-def route_in(where: Holder, address: str) -> str:
-    with IPRoute(netns=f"/proc/{where.pid}/ns/net") as ip:
-        (route,) = ip.route("get", dst=address)
-        return str(route.get("gateway"))
-
-
 async def test_a_cluster_address_leads_to_every_endpoint_and_only_to_them(node: Node) -> None:
     client, address = await node.pod("client")
     one, two = await node.pod("one"), await node.pod("two")
@@ -321,6 +306,17 @@ async def test_a_client_stays_with_its_endpoint_also_when_others_come(node: Node
     node.slices.set(endpoints(*(address for _, address in pods)))
     await node.settled()
     assert {(await node.ask(client, CLUSTER_IP, 80))[0] for _ in range(20)} == {first}
+
+
+async def test_a_pod_that_is_to_end_gets_no_new_connection_though_the_api_has_not_said_so_yet(node: Node) -> None:
+    client, _ = await node.pod("client")
+    leaving, staying = await node.pod("leaving"), await node.pod("staying")
+    node.services.set(service())
+    node.slices.set(endpoints(leaving[1], staying[1]))
+    await node.settled()
+    await node.network.drain("leaving")
+    assert {(await node.ask(client, CLUSTER_IP, 80))[0] for _ in range(20)} == {"staying"}
+    assert (await node.ask(client, leaving[1], 8080))[0] == "leaving"
 
 
 async def test_udp_clients_are_led_away_from_an_endpoint_that_went(node: Node) -> None:

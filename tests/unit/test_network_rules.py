@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from agent.network.config import NetworkConfig
 from agent.network.endpoints import ServicePort, Target, service_ports
 from agent.network.nft import DROP, Ruleset, goto, plan_transaction
-from agent.network.protocol import HostPort
+from agent.network.protocol import HostPort, host_ports_of
 from agent.network.rules import REJECT, PodPort, plan_base, plan_rules
-from kubeapi.core_v1.types import Service
+from kubeapi.core_v1.types import Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
 
 CONFIG = NetworkConfig("7e57", "here", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16")
@@ -61,6 +61,21 @@ def test_ready_endpoints_take_traffic_and_else_those_that_serve_to_the_end(
 ) -> None:
     (found,) = service_ports([service()], [slice_of(*endpoints)], "here")
     assert [t.address for t in found.internal] == taken
+
+
+def test_pods_about_to_end_take_traffic_only_where_no_other_can() -> None:
+    both = [slice_of(endpoint("10.244.0.5"), endpoint("10.244.1.5", node="there"))]
+    (found,) = service_ports([service()], both, "here", draining={"10.244.0.5"})
+    assert (found.internal, found.external) == ((THERE,), (THERE,))
+    (found,) = service_ports([service(internalTrafficPolicy="Local")], both, "here", draining={"10.244.0.5"})
+    assert found.internal == (HERE,)
+
+
+def test_host_ports_are_those_that_containers_ask_for() -> None:
+    ports = [{"containerPort": 80, "hostPort": 8080, "hostIP": "127.0.0.1"}, {"containerPort": 81}]
+    spec = {"containers": [{"name": "web", "ports": ports}]}
+    assert host_ports_of(Pod.model_validate({"spec": spec})) == (HostPort(8080, 80, "TCP", "127.0.0.1"),)
+    assert host_ports_of(Pod.model_validate({"spec": spec | {"hostNetwork": True}})) == ()
 
 
 def test_a_policy_of_local_looks_at_this_nodes_endpoints() -> None:
