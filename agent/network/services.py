@@ -8,6 +8,7 @@ or after RETRY seconds, whichever comes first.
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol, TypeVar
 
@@ -59,20 +60,19 @@ class RulesetError(Exception):
 
 async def send(document: Json) -> None:
     """Run one transaction. Raises RulesetError, after which nothing has changed."""
-    process = await asyncio.create_subprocess_exec(
-        "nft", "-j", "-f", "-", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    _, complaint = await process.communicate(orjson.dumps(document))
-    if process.returncode:
-        raise RulesetError(complaint.decode(errors="replace").strip())
+    done = await _nft("-j", "-f", "-", told=orjson.dumps(document))
+    if done.returncode:
+        raise RulesetError(done.stderr.decode(errors="replace").strip())
 
 
 async def table_exists(table: str) -> bool:
     """Whether the kernel has our table."""
-    process = await asyncio.create_subprocess_exec(
-        "nft", "list", "table", "ip", table, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    return await process.wait() == 0
+    return (await _nft("list", "table", "ip", table)).returncode == 0
+
+
+async def _nft(*arguments: str, told: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    # In a thread, with a pipe: uvloop's subprocesses have a socket as standard input, and nft can't open that.
+    return await asyncio.to_thread(subprocess.run, ["nft", *arguments], input=told, capture_output=True, check=False)
 
 
 def forget_udp_flows(addresses: Collection[str]) -> int:

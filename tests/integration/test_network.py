@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import uvloop
 from dnslib import DNSRecord
 from pyroute2 import IPRoute, netns
 
@@ -27,6 +28,7 @@ from agent.network import plumbing
 from agent.network.config import NetworkConfig
 from agent.network.network import NodeNetwork, remove_network
 from agent.network.protocol import HostPort
+from agent.network.services import send
 from agent.runtime.protocol import PodRef
 from kubeapi.core_v1.types import Service
 from kubeapi.discovery_v1.types import EndpointSlice
@@ -464,6 +466,11 @@ def observe() -> tuple[set[str], set[tuple[str, int]], dict[str, plumbing.Attach
         devices = {link.get("ifname") for link in ip.get_links()}
         routes = {(r.get("dst"), r.get("dst_len")) for r in ip.get_routes(family=2, table=254)}
         return devices, routes, plumbing.observe_attachments(ip, CONFIG)
+
+
+async def test_transactions_reach_the_kernel_from_uvloop_too(node: Node) -> None:
+    await asyncio.to_thread(uvloop.run, send({"nftables": [{"add": {"table": {"family": "ip", "name": "other"}}}]}))
+    assert "table ip other" in nft("list", "tables")
 
 
 def iptables(*arguments: str) -> str:
