@@ -13,7 +13,7 @@ import sys
 
 from naru.config import DEFAULT_DATA_DIR
 
-COMMANDS = ("kubectl",)
+COMMANDS = ("server", "kubectl")
 
 
 class CommandError(Exception):

@@ -1,0 +1,93 @@
+"""Wires the parts into the process that a control plane is: store, API server, controllers and scheduler.
+
+They live in one event loop; the controllers reach the API server in process, through the same door as everybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import pathlib
+import random
+import signal
+from collections.abc import AsyncIterator
+
+import yaml
+
+from controlplane.admission.chain import Ranges
+from controlplane.apiserver.http import ADMIN
+from controlplane.apiserver.serve import serve
+from controlplane.controllers.manager import Manager
+from controlplane.store.sqlite import SqliteStore
+from kubeapi import registry as kinds
+from kubeapi.client.client import Client
+from kubeapi.clock import SystemClock
+from naru.config import ClusterConfig
+from naru.processes import tell_ready
+
+HISTORY = 10_000  # revisions kept for watches and older lists
+
+
+@contextlib.asynccontextmanager
+async def control_plane(data_dir: pathlib.Path, config: ClusterConfig, controllers: str) -> AsyncIterator[None]:
+    """A control plane that answers, until the block ends. ValueError for a controller that nobody has."""
+    registry, clock, rng = kinds.load(), SystemClock(), random.Random()
+    store = await SqliteStore.open(data_dir / "store.db")
+    try:
+        ranges = Ranges(ipaddress.IPv4Network(config.service_range))
+        async with serve(store, registry, clock, rng, data_dir, config.port, ranges=ranges) as server:
+            write_kubeconfig(data_dir, config)
+            user, groups = ADMIN
+            client = Client(server, registry, "naru-controllers", user=user, groups=groups)
+
+            async def compact() -> None:
+                await store.compact(store.revision - HISTORY)
+
+            manager = Manager(
+                client,
+                registry,
+                clock,
+                rng,
+                controllers,
+                root_ca=(data_dir / "ca.crt").read_text(),
+                pod_network=config.pod_range,
+                compact=compact,
+            )
+            await manager.start()
+            try:
+                yield
+            finally:
+                await manager.stop()
+    finally:
+        await store.close()
+
+
+async def run_control_plane(
+    data_dir: pathlib.Path, config: ClusterConfig, controllers: str, ready_fd: int | None
+) -> None:
+    """Run a control plane until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with control_plane(data_dir, config, controllers):
+        tell_ready(ready_fd)
+        await stopped.wait()
+
+
+def write_kubeconfig(data_dir: pathlib.Path, config: ClusterConfig) -> None:
+    """DATA_DIR/kubeconfig (0600): the administrator's way in."""
+    name = f"naru-{config.id}"
+    cluster = {"server": f"https://127.0.0.1:{config.port}", "certificate-authority": str(data_dir / "ca.crt")}
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": {"token": (data_dir / "token").read_text().strip()}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": name,
+    }
+    path = data_dir / "kubeconfig"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
