@@ -468,6 +468,21 @@ def observe() -> tuple[set[str], set[tuple[str, int]], dict[str, plumbing.Attach
         return devices, routes, plumbing.observe_attachments(ip, CONFIG)
 
 
+async def test_removing_one_cluster_leaves_its_neighbour_on_the_machine_alone(node: Node) -> None:
+    config = NetworkConfig("7e59", "here", "10.243.0.0/24", "10.243.0.0/16", "10.97.0.0/16")
+    neighbour = Node(node.stack, config)
+    await neighbour.network.start()
+    node.stack.push_async_callback(neighbour.network.stop)
+    client, _ = await neighbour.pod("client")
+    _, address = await neighbour.pod("web")
+    neighbour.services.set(service(clusterIP="10.97.0.50"))
+    neighbour.slices.set(endpoints(address))
+    await neighbour.settled()
+    await node.network.remove()
+    assert (await neighbour.ask(client, "10.97.0.50", 80))[0] == "web"
+    assert (await neighbour.ask(None, address, 8080))[0] == "web"
+
+
 async def test_transactions_reach_the_kernel_from_uvloop_too(node: Node) -> None:
     await asyncio.to_thread(uvloop.run, send({"nftables": [{"add": {"table": {"family": "ip", "name": "other"}}}]}))
     assert "table ip other" in nft("list", "tables")
