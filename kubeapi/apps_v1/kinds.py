@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from kubeapi.apps_v1 import defaults
+from kubeapi.apps_v1 import defaults, validation
 from kubeapi.apps_v1 import types as t
+from kubeapi.core_v1 import strategy
 from kubeapi.registry import Kind
+
+
+def _without_status(obj: t.Deployment | t.ReplicaSet) -> None:
+    obj.status = type(obj.status)()
+
 
 KINDS = (
     Kind(
         "apps", "v1", "Deployment", "deployments", t.Deployment,
+        validate=validation.validate_deployment,
+        validate_update=validation.validate_deployment_update,
+        prepare_create=_without_status,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_deployment,
         short_names=("deploy",),
         categories=("all",),
@@ -18,6 +29,11 @@ KINDS = (
     ),
     Kind(
         "apps", "v1", "ReplicaSet", "replicasets", t.ReplicaSet,
+        validate=validation.validate_replica_set,
+        validate_update=validation.validate_replica_set_update,
+        prepare_create=_without_status,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_replica_set,
         short_names=("rs",),
         categories=("all",),

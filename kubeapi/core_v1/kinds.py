@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from kubeapi.core_v1 import defaults
+from kubeapi.core_v1 import defaults, strategy
 from kubeapi.core_v1 import types as t
+from kubeapi.core_v1.validation import config, pod, service, storage
 from kubeapi.registry import Kind
 
 KINDS = (
     Kind(
         "", "v1", "Namespace", "namespaces", t.Namespace,
+        validate=config.validate_namespace,
+        validate_update=config.validate_meta_only_update,
+        prepare_create=strategy.create_namespace,
+        prepare_update=strategy.update_namespace,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_namespace,
         namespaced=False,
         short_names=("ns",),
@@ -17,6 +23,10 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Node", "nodes", t.Node,
+        validate=config.validate_cluster,
+        validate_update=config.validate_meta_only_update,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_node,
         namespaced=False,
         short_names=("no",),
@@ -25,6 +35,12 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Pod", "pods", t.Pod,
+        validate=pod.validate_pod,
+        validate_update=pod.validate_pod_update,
+        validate_status=pod.validate_pod_status,
+        prepare_create=strategy.create_pod,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_pod,
         short_names=("po",),
         categories=("all",),
@@ -45,6 +61,11 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Service", "services", t.Service,
+        validate=service.validate_service,
+        validate_update=service.validate_service_update,
+        prepare_create=strategy.create_service,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_service,
         short_names=("svc",),
         categories=("all",),
@@ -56,18 +77,36 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Endpoints", "endpoints", t.Endpoints,
+        validate=service.validate_endpoints,
+        validate_update=service.validate_endpoints_update,
         default=defaults.default_endpoints,
         short_names=("ep",),
     ),
-    Kind("", "v1", "ConfigMap", "configmaps", t.ConfigMap, short_names=("cm",)),
+    Kind(
+        "", "v1", "ConfigMap", "configmaps", t.ConfigMap,
+        validate=config.validate_config_map,
+        validate_update=config.validate_config_map_update,
+        short_names=("cm",),
+    ),
     Kind(
         "", "v1", "Secret", "secrets", t.Secret,
+        validate=config.validate_secret,
+        validate_update=config.validate_secret_update,
+        prepare_create=strategy.fold_string_data,
+        prepare_update=strategy.fold_string_data,
         default=defaults.default_secret,
         fields={"type": lambda secret: secret.type},
     ),
-    Kind("", "v1", "ServiceAccount", "serviceaccounts", t.ServiceAccount, short_names=("sa",)),
+    Kind(
+        "", "v1", "ServiceAccount", "serviceaccounts", t.ServiceAccount,
+        validate=config.validate_namespaced,
+        validate_update=config.validate_meta_only_update,
+        short_names=("sa",),
+    ),
     Kind(
         "", "v1", "Event", "events", t.Event,
+        validate=config.validate_namespaced,
+        validate_update=config.validate_meta_only_update,
         short_names=("ev",),
         fields={
             "involvedObject.kind": lambda event: event.involved_object.kind,
@@ -85,6 +124,11 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolume", "persistentvolumes", t.PersistentVolume,
+        validate=storage.validate_volume,
+        validate_update=storage.validate_volume_update,
+        prepare_create=strategy.create_volume,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_volume,
         namespaced=False,
         short_names=("pv",),
@@ -92,6 +136,11 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", t.PersistentVolumeClaim,
+        validate=storage.validate_claim,
+        validate_update=storage.validate_claim_update,
+        prepare_create=strategy.create_claim,
+        prepare_update=strategy.keep_status,
+        prepare_status=strategy.keep_all_but_status,
         default=defaults.default_claim,
         short_names=("pvc",),
         has_status=True,

@@ -20,11 +20,14 @@ from kubeapi.core_v1.types import (
 
 
 def default_pod(pod: Pod) -> None:
-    """A pod: what its template would get, and what a template leaves to the pod: requests from limits, service links."""
+    """A pod: what its template would get, and what a template leaves to the pod: requests from limits, host ports."""
     spec = pod.spec
     default_pod_spec(spec)
     for container in chain(spec.containers, spec.init_containers):
         _requests_from_limits(container.resources)
+        if spec.host_network:
+            for port in container.ports:
+                port.host_port = port.host_port or port.container_port
     if spec.resources is not None:
         _requests_from_limits(spec.resources)
     if spec.enable_service_links is None:
@@ -46,9 +49,6 @@ def default_pod_spec(spec: PodSpec) -> None:
         default_pod_volume(volume)
     for container in chain(spec.init_containers, spec.containers, spec.ephemeral_containers):
         _default_container(container)
-        if spec.host_network:
-            for port in container.ports:
-                port.host_port = port.host_port or port.container_port
 
 
 def _default_container(container: Container | EphemeralContainer) -> None:

@@ -1,0 +1,38 @@
+"""What storage/v1 refuses. Source: k8s.io/kubernetes/pkg/apis/storage/validation."""
+
+from __future__ import annotations
+
+from kubeapi.errors import Cause, forbidden, required
+from kubeapi.meta_v1.validation import causes_of, qualified_name, validate_choice, validate_meta, validate_meta_update
+from kubeapi.storage_v1.types import StorageClass
+
+
+def validate_storage_class(obj: StorageClass) -> list[Cause]:
+    """A class names its provisioner."""
+    return validate_meta(obj.metadata, False) + _validate_rest(obj)
+
+
+def _validate_rest(obj: StorageClass) -> list[Cause]:
+    found: list[Cause] = []
+    if not obj.provisioner:
+        found.append(required("provisioner"))
+    else:
+        found += causes_of(lambda name: qualified_name(name.lower()), obj.provisioner, "provisioner")
+    found += validate_choice(obj.reclaim_policy or "", ("Delete", "Retain"), "reclaimPolicy")
+    return found + validate_choice(
+        obj.volume_binding_mode or "", ("Immediate", "WaitForFirstConsumer"), "volumeBindingMode"
+    )
+
+
+def validate_storage_class_update(new: StorageClass, old: StorageClass) -> list[Cause]:
+    """What volumes were made from stays as it was."""
+    found = validate_meta_update(new.metadata, old.metadata)
+    for field, before, after in (
+        ("parameters", old.parameters, new.parameters),
+        ("provisioner", old.provisioner, new.provisioner),
+        ("reclaimPolicy", old.reclaim_policy, new.reclaim_policy),
+        ("volumeBindingMode", old.volume_binding_mode, new.volume_binding_mode),
+    ):
+        if before != after:
+            found.append(forbidden(field, f"updates to {field} are forbidden."))
+    return found
