@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DATA_DIR ?= /var/lib/naru
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine check test
+.PHONY: help setup engine images check test
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,5 +19,8 @@ engine: setup ## a Docker Engine that answers, installed and started where there
 check: setup ## format, lint, strict types, import directions
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports
 
-test: engine ## every test
+images: engine ## the example's images, built where they are missing
+	@scripts/images.sh
+
+test: images ## every test
 	@$(BIN)/pytest

@@ -6,7 +6,7 @@ Source: k8s.io/apimachinery/pkg/api/resource (the format is described in the API
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, Decimal, localcontext
+from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}  # powers of 1024
@@ -14,6 +14,7 @@ DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P
 SUFFIX_OF = {power: suffix for suffix, power in DECIMAL.items()}
 SHAPE = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE])([+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|))")
 SMALLEST = Decimal("1e-9")
+EXACT = Context(prec=200)  # more digits than any sensible quantity has
 
 
 def parse(value: str | int | float) -> Decimal:
@@ -25,22 +26,18 @@ def parse(value: str | int | float) -> Decimal:
 def canonical(value: str | int | float) -> str:
     """The quantity as Kubernetes prints it: no fraction, the largest suffix that allows that, in the format given."""
     number, form = _read(value)
-    if form == "binary" and (abs(number) < 1024 or number != number.to_integral_value()):
-        form = "decimal"
+    whole = number == number.to_integral_value(context=EXACT)
     if number == 0:
         return "0"
-    if form == "binary":
-        power = 0
-        while power < 6 and number % 1024 == 0:
-            number, power = number / 1024, power + 1
-        suffix = next((s for s, p in BINARY.items() if p == power), "")
-        return f"{int(number)}{suffix}"
-    power = -9
-    scaled = number.scaleb(9)
-    while power < 18 and scaled % 1000 == 0:
-        scaled, power = scaled / 1000, power + 3
-    suffix = SUFFIX_OF[power] if form == "decimal" else (f"e{power}" if power else "")
-    return f"{int(scaled)}{suffix}"
+    if form == "binary" and whole and abs(number) >= 1024:
+        count, power = int(number), 0
+        while power < 6 and count % 1024 == 0:
+            count, power = count // 1024, power + 1
+        return f"{count}{next((suffix for suffix, p in BINARY.items() if p == power), '')}"
+    count, power = int(EXACT.divide(number, SMALLEST)), -9
+    while power < 18 and count % 1000 == 0:
+        count, power = count // 1000, power + 3
+    return f"{count}{SUFFIX_OF[power] if form != 'exponent' else f'e{power}' if power else ''}"
 
 
 def _read(value: str | int | float) -> tuple[Decimal, str]:
@@ -49,8 +46,7 @@ def _read(value: str | int | float) -> tuple[Decimal, str]:
     if not found:
         raise ValueError(WRONG)
     sign, digits, exponent, power, suffix = found.groups()
-    with localcontext() as context:
-        context.prec = 60
+    with localcontext(EXACT):
         number = Decimal(digits)
         if exponent:
             number, form = number.scaleb(int(power)), "exponent"
@@ -59,4 +55,4 @@ def _read(value: str | int | float) -> tuple[Decimal, str]:
         else:
             number, form = number.scaleb(DECIMAL[suffix]), "decimal"
         number = (number / SMALLEST).to_integral_value(ROUND_CEILING) * SMALLEST
-    return (-number if sign == "-" else number).normalize(), form
+        return (-number if sign == "-" else number).normalize(), form

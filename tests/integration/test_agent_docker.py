@@ -17,7 +17,7 @@ from agent.runtime.docker import DockerRuntime
 from kubeapi.core_v1.types import Pod, PodStatus
 
 pytestmark = pytest.mark.docker
-IMAGE = "naru-base:bookworm"
+IMAGE = "naru/base"
 FOREVER = ["sh", "-c", "trap 'exit 0' TERM; sleep 999 & wait"]
 
 
