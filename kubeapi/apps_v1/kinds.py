@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kubeapi.apps_v1 import defaults, validation
+from kubeapi.apps_v1 import columns, defaults, validation
 from kubeapi.apps_v1 import types as t
 from kubeapi.core_v1 import strategy
+from kubeapi.core_v1.kinds import POD_INERT
 from kubeapi.registry import Kind
 
 
@@ -12,9 +13,13 @@ def _without_status(obj: t.Deployment | t.ReplicaSet) -> None:
     obj.status = type(obj.status)()
 
 
+TEMPLATE_INERT = tuple(f"spec.template.spec.{path}" for path in POD_INERT)
+
 KINDS = (
     Kind(
         "apps", "v1", "Deployment", "deployments", t.Deployment,
+        inert=TEMPLATE_INERT,
+        columns=columns.DEPLOYMENT,
         validate=validation.validate_deployment,
         validate_update=validation.validate_deployment_update,
         prepare_create=_without_status,
@@ -29,6 +34,8 @@ KINDS = (
     ),
     Kind(
         "apps", "v1", "ReplicaSet", "replicasets", t.ReplicaSet,
+        inert=TEMPLATE_INERT,
+        columns=columns.REPLICA_SET,
         validate=validation.validate_replica_set,
         validate_update=validation.validate_replica_set_update,
         prepare_create=_without_status,

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from kubeapi.core_v1 import defaults, strategy
+from kubeapi.core_v1 import columns, defaults, strategy
 from kubeapi.core_v1 import types as t
 from kubeapi.core_v1.validation import config, pod, service, storage
 from kubeapi.registry import Kind
 
+POD_INERT = (
+    "ephemeralContainers", "hostUsers", "overhead", "os", "preemptionPolicy", "resourceClaims", "runtimeClassName",
+    "schedulingGates", "schedulingGroup", "topologySpreadConstraints", "resources",
+    "securityContext.appArmorProfile", "securityContext.seLinuxOptions", "securityContext.seccompProfile",
+    "securityContext.windowsOptions", "containers.resizePolicy", "containers.volumeDevices",
+    "containers.restartPolicyRules", "containers.securityContext.appArmorProfile",
+    "containers.securityContext.seLinuxOptions", "containers.securityContext.seccompProfile",
+    "containers.securityContext.windowsOptions", "containers.securityContext.procMount",
+    "volumes.awsElasticBlockStore", "volumes.azureDisk", "volumes.azureFile", "volumes.cephfs", "volumes.cinder",
+    "volumes.csi", "volumes.ephemeral", "volumes.fc", "volumes.flexVolume", "volumes.flocker",
+    "volumes.gcePersistentDisk", "volumes.gitRepo", "volumes.glusterfs", "volumes.image", "volumes.iscsi",
+    "volumes.photonPersistentDisk", "volumes.portworxVolume", "volumes.quobyte", "volumes.rbd", "volumes.scaleIO",
+    "volumes.storageos", "volumes.vsphereVolume",
+)  # fmt: skip
+SERVICE_INERT = (
+    "spec.loadBalancerIP", "spec.loadBalancerClass", "spec.loadBalancerSourceRanges", "spec.healthCheckNodePort",
+    "spec.trafficDistribution",
+)  # fmt: skip
+
 KINDS = (
     Kind(
         "", "v1", "Namespace", "namespaces", t.Namespace,
+        columns=columns.NAMESPACE,
         validate=config.validate_namespace,
         validate_update=config.validate_meta_only_update,
         prepare_create=strategy.create_namespace,
@@ -23,6 +43,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Node", "nodes", t.Node,
+        columns=columns.NODE,
         validate=config.validate_cluster,
         validate_update=config.validate_meta_only_update,
         prepare_update=strategy.keep_status,
@@ -35,6 +56,8 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Pod", "pods", t.Pod,
+        inert=tuple(f"spec.{path}" for path in POD_INERT),
+        columns=columns.POD,
         validate=pod.validate_pod,
         validate_update=pod.validate_pod_update,
         validate_status=pod.validate_pod_status,
@@ -61,6 +84,8 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Service", "services", t.Service,
+        inert=SERVICE_INERT,
+        columns=columns.SERVICE,
         validate=service.validate_service,
         validate_update=service.validate_service_update,
         prepare_create=strategy.create_service,
@@ -77,6 +102,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Endpoints", "endpoints", t.Endpoints,
+        columns=columns.ENDPOINTS,
         validate=service.validate_endpoints,
         validate_update=service.validate_endpoints_update,
         default=defaults.default_endpoints,
@@ -84,12 +110,14 @@ KINDS = (
     ),
     Kind(
         "", "v1", "ConfigMap", "configmaps", t.ConfigMap,
+        columns=columns.CONFIG_MAP,
         validate=config.validate_config_map,
         validate_update=config.validate_config_map_update,
         short_names=("cm",),
     ),
     Kind(
         "", "v1", "Secret", "secrets", t.Secret,
+        columns=columns.SECRET,
         validate=config.validate_secret,
         validate_update=config.validate_secret_update,
         prepare_create=strategy.fold_string_data,
@@ -99,12 +127,14 @@ KINDS = (
     ),
     Kind(
         "", "v1", "ServiceAccount", "serviceaccounts", t.ServiceAccount,
+        columns=columns.SERVICE_ACCOUNT,
         validate=config.validate_namespaced,
         validate_update=config.validate_meta_only_update,
         short_names=("sa",),
     ),
     Kind(
         "", "v1", "Event", "events", t.Event,
+        columns=columns.EVENT,
         validate=config.validate_namespaced,
         validate_update=config.validate_meta_only_update,
         short_names=("ev",),
@@ -124,6 +154,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolume", "persistentvolumes", t.PersistentVolume,
+        columns=columns.VOLUME,
         validate=storage.validate_volume,
         validate_update=storage.validate_volume_update,
         prepare_create=strategy.create_volume,
@@ -136,6 +167,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", t.PersistentVolumeClaim,
+        columns=columns.CLAIM,
         validate=storage.validate_claim,
         validate_update=storage.validate_claim_update,
         prepare_create=strategy.create_claim,

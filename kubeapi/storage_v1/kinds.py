@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from kubeapi.registry import Kind
-from kubeapi.storage_v1 import defaults, validation
+from kubeapi.storage_v1 import columns, defaults, validation
 from kubeapi.storage_v1 import types as t
 
 KINDS = (
     Kind(
         "storage.k8s.io", "v1", "StorageClass", "storageclasses", t.StorageClass,
+        columns=columns.STORAGE_CLASS,
         validate=validation.validate_storage_class,
         validate_update=validation.validate_storage_class_update,
         default=defaults.default_storage_class,
