@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 
 from kubeapi import quantity
@@ -17,6 +18,9 @@ from kubeapi.core_v1.types import (
     Probe,
     ResourceRequirements,
 )
+
+# Replicas ask for the same amounts over and over, and reading one costs microseconds.
+_canonical_text = lru_cache(4096)(quantity.canonical)
 
 
 def default_pod(pod: Pod) -> None:
@@ -47,7 +51,12 @@ def default_pod_spec(spec: PodSpec) -> None:
     spec.service_account = spec.service_account_name = spec.service_account_name or spec.service_account
     for volume in spec.volumes:
         default_pod_volume(volume)
-    for container in chain(spec.init_containers, spec.containers, spec.ephemeral_containers):
+    containers: list[Container | EphemeralContainer] = [
+        *spec.init_containers,
+        *spec.containers,
+        *spec.ephemeral_containers,
+    ]
+    for container in containers:
         _default_container(container)
 
 
@@ -76,9 +85,9 @@ def _canonical(resources: ResourceRequirements) -> None:
     """Quantities in the form in which they are kept and shown; what is no quantity is left for validation to refuse."""
     with suppress(ValueError):
         if resources.limits:
-            resources.limits = {name: quantity.canonical(value) for name, value in resources.limits.items()}
+            resources.limits = {name: _canonical_text(value) for name, value in resources.limits.items()}
         if resources.requests:
-            resources.requests = {name: quantity.canonical(value) for name, value in resources.requests.items()}
+            resources.requests = {name: _canonical_text(value) for name, value in resources.requests.items()}
 
 
 def _requests_from_limits(resources: ResourceRequirements) -> None:
