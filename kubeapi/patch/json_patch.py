@@ -17,7 +17,7 @@ MAX_OPERATIONS = 10_000
 MAX_COPIED_BYTES = 3 * 1024 * 1024
 
 
-class _RefusedError(Exception):
+class _RefusedErrorError(Exception):
     """An operation does not fit the document."""
 
 
@@ -37,8 +37,8 @@ def apply(current: Any, operations: Any) -> Any:
         for operation in operations:
             copied += _step(document, operation)
             if copied > MAX_COPIED_BYTES:
-                raise _RefusedError
-    except _RefusedError:
+                raise _RefusedErrorError
+    except _RefusedErrorError:
         raise ApiError(
             422, "Invalid", "the server rejected our request due to an error in our request", details={}
         ) from None
@@ -48,7 +48,7 @@ def apply(current: Any, operations: Any) -> Any:
 def _step(document: dict[str, Any], operation: Any) -> int:
     """Do one operation; the bytes that a copy added."""
     if not isinstance(operation, dict):
-        raise _RefusedError
+        raise _RefusedErrorError
     path = _tokens(operation.get("path"))
     match operation.get("op"):
         case "add":
@@ -61,7 +61,7 @@ def _step(document: dict[str, Any], operation: Any) -> int:
         case "move":
             source = _tokens(operation.get("from"))
             if path[: len(source)] == source and path != source:
-                raise _RefusedError
+                raise _RefusedErrorError
             _add(document, path, _remove(document, source))
         case "copy":
             value = copy.deepcopy(_get(document, _tokens(operation.get("from"))))
@@ -69,31 +69,31 @@ def _step(document: dict[str, Any], operation: Any) -> int:
             return len(orjson.dumps(value))
         case "test":
             if not _same(_get(document, path, missing_ok=True), operation.get("value")):
-                raise _RefusedError
+                raise _RefusedErrorError
         case _:
-            raise _RefusedError
+            raise _RefusedErrorError
     return 0
 
 
 def _value(operation: dict[str, Any]) -> Any:
     if "value" not in operation:
-        raise _RefusedError
+        raise _RefusedErrorError
     return copy.deepcopy(operation["value"])
 
 
 def _tokens(pointer: Any) -> list[str]:
     if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
-        raise _RefusedError
+        raise _RefusedErrorError
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
 
 
 def _index(parent: list[Any], token: str, limit: int) -> int:
     if not token.removeprefix("-").isdecimal():
-        raise _RefusedError
+        raise _RefusedErrorError
     index = int(token)
     index += limit if index < 0 else 0
     if not 0 <= index < limit:
-        raise _RefusedError
+        raise _RefusedErrorError
     return index
 
 
@@ -107,7 +107,7 @@ def _get(document: Any, path: list[str], missing_ok: bool = False) -> Any:
         elif missing_ok and isinstance(node, dict) and position == len(path) - 1:
             return None
         else:
-            raise _RefusedError
+            raise _RefusedErrorError
     return node
 
 
@@ -118,7 +118,7 @@ def _add(document: Any, path: list[str], value: Any) -> None:
     elif isinstance(parent, dict):
         parent[token] = value
     else:
-        raise _RefusedError
+        raise _RefusedErrorError
 
 
 def _set(document: Any, path: list[str], value: Any) -> None:

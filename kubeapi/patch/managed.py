@@ -1,125 +1,161 @@
-"""metadata.managedFields: kept up by every write, so that server-side apply knows whose each field is.
+"""Who owns which field: metadata.managedFields through creates and updates.
 
-An Update owns what it changes, and takes it from whoever had it; what it removes nobody owns. Source: KEP-555.
+An update gives its manager every field whose value came or changed, and takes those from everyone else; fields that went
+away are nobody's. A manager is a name with its operation, apiVersion and subresource. Its time moves only when it took a
+field, so an update that changes nothing leaves the object as it was. Source: KEP-555, apimachinery's managedfields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubeapi.patch.fieldset import Fields, compare, from_fields_v1, to_fields_v1
-from kubeapi.schema import Schema
+from kubeapi.patch import fieldset
+from kubeapi.patch.fieldset import Comparison, FieldSet
 
-# What no one can own: the server's own, and what names the object.
-NOT_OWNED = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
-    ("f:metadata", f"f:{name}")
-    for name in (
-        "name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion",
-    )
-}  # fmt: skip
-LARGEST_UPDATERS = 10  # older Update entries are put together as `ancient-changes`
+if TYPE_CHECKING:
+    from kubeapi.schema import Schema
+
+MAX_UPDATE_MANAGERS = 10
+ANCIENT, BEFORE_FIRST_APPLY = "ancient-changes", "before-first-apply"
+_UNTRACKED = frozenset(
+    ("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields")
+    + ("resourceVersion",)
+)
 
 
-class Owner(NamedTuple):
-    """An entry's identity: who, how (Apply or Update), in which version, through which subresource."""
+class Manager(NamedTuple):
+    """Who manages: entries that agree in all of this are one entry."""
 
-    manager: str
+    name: str
     operation: str
     api_version: str
-    subresource: str
+    subresource: str = ""
 
 
-class Entry(NamedTuple):
-    """What an owner owns, and since when (RFC 3339 text)."""
+@dataclass(slots=True)
+class Managers:
+    """The owners of one object's fields, and when each last took one (RFC 3339 text)."""
 
-    owner: Owner
-    fields: Fields
-    time: str
+    fields: dict[Manager, FieldSet] = field(default_factory=dict)
+    times: dict[Manager, str] = field(default_factory=dict)
+
+    def lose(self, gone: Comparison, keep: Manager | None = None) -> None:
+        """Take what changed from all but `keep`, and what was removed from everyone."""
+        for manager, owned in list(self.fields.items()):
+            left = owned if manager == keep else fieldset.difference(owned, gone.changed)
+            left = fieldset.difference(left, gone.removed)
+            if left:
+                self.fields[manager] = left
+            else:
+                del self.fields[manager]
+
+    def merge(self, manager: Manager, owned: FieldSet) -> None:
+        """Add to what the manager owns."""
+        self.fields[manager] = fieldset.union(self.fields.get(manager, {}), owned)
 
 
-def entries_of(value: dict[str, Any] | None) -> list[Entry]:
-    """The entries in an object's managedFields."""
-    found = []
-    for raw in ((value or {}).get("metadata") or {}).get("managedFields") or ():
-        owner = Owner(
-            raw.get("manager", ""), raw.get("operation", ""), raw.get("apiVersion", ""), raw.get("subresource", "")
+def decode(entries: list[dict[str, Any]]) -> Managers:
+    """metadata.managedFields as owners."""
+    managers = Managers()
+    for entry in entries:
+        who = Manager(
+            entry.get("manager", ""),
+            entry.get("operation", ""),
+            entry.get("apiVersion", ""),
+            entry.get("subresource", ""),
         )
-        found.append(Entry(owner, frozenset(from_fields_v1(raw.get("fieldsV1") or {})), raw.get("time", "")))
-    return found
+        managers.merge(who, entry.get("fieldsV1", {}))
+        if entry.get("time"):
+            managers.times[who] = entry["time"]
+    return managers
 
 
-def written(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Entries as managedFields writes them; one that owns nothing is left out."""
-    found = []
-    for (manager, operation, version, subresource), fields, time in entries:
-        if not fields:
-            continue
-        raw: dict[str, Any] = {"manager": manager, "operation": operation, "apiVersion": version, "time": time}
-        raw |= {"fieldsType": "FieldsV1", "fieldsV1": to_fields_v1(fields)}
-        found.append(raw | ({"subresource": subresource} if subresource else {}))
-    return found
+def encode(managers: Managers) -> list[dict[str, Any]]:
+    """Owners as metadata.managedFields: Apply first, then by time and name."""
+    out = []
+    order = sorted(managers.fields, key=lambda m: (m.operation, managers.times.get(m, ""), m.name, m.subresource))
+    for who in order:
+        entry: dict[str, Any] = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version}
+        if who in managers.times:
+            entry["time"] = managers.times[who]
+        entry |= {"fieldsType": "FieldsV1", "fieldsV1": managers.fields[who]}
+        if who.subresource:
+            entry["subresource"] = who.subresource
+        out.append(entry)
+    return out
 
 
-def ownable(fields: Iterable[tuple[str, ...]], subresource: str) -> Fields:
-    """Without what can't be owned: the server's own, and what this door does not set."""
-    closed = "f:spec" if subresource == "status" else "f:status" if not subresource else ""
-    return frozenset(path for path in fields if path and path[0] != closed and path not in NOT_OWNED)
+def entries_of(obj: dict[str, Any]) -> list[dict[str, Any]]:
+    """The managedFields of an object."""
+    found: list[dict[str, Any]] | None = obj.get("metadata", {}).get("managedFields")
+    return found or []
 
 
-def stamp(now: datetime) -> str:
-    """A time as managedFields writes it."""
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+def tracked(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object without the fields that nobody owns (names, versions, the server's own metadata)."""
+    rest = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind")}
+    rest["metadata"] = {k: v for k, v in obj.get("metadata", {}).items() if k not in _UNTRACKED}
+    return rest
+
+
+def with_entries(obj: dict[str, Any], managers: Managers) -> dict[str, Any]:
+    """A copy of the object that carries these owners."""
+    metadata = {k: v for k, v in obj.get("metadata", {}).items() if k != "managedFields"}
+    entries = encode(managers)
+    return {**obj, "metadata": {**metadata, "managedFields": entries} if entries else metadata}
 
 
 def update(
     old: dict[str, Any] | None,
     new: dict[str, Any],
-    schema: Schema,
+    schema: Schema | None,
     manager: str,
-    subresource: str,
+    *,
     api_version: str,
-    now: datetime,
-) -> list[dict[str, Any]]:
-    """The managedFields of `new` after a create or update by `manager`; `old` is None for a create."""
-    start = old if old is not None else (schema.model().to_dict() if schema.model else {})
-    changed: set[tuple[str, ...]] = set()
-    removed: set[tuple[str, ...]] = set()
-    for what, path in compare(start, new, schema):
-        (changed if what == "changed" else removed).add(path)
-    mine, gone = ownable(changed, subresource), frozenset(removed)
-    me = Owner(manager, "Update", api_version, subresource)
-    entries, found = [], False
-    for entry in entries_of(old):
-        if entry.owner == me:
-            found = True
-            fields = (entry.fields | mine) - gone
-        else:
-            fields = entry.fields - mine - gone
-        time = stamp(now) if fields != entry.fields else entry.time
-        entries.append(Entry(entry.owner, fields, time))
-    if mine and not found:
-        entries.append(Entry(me, mine, stamp(now)))
-    return written(capped(entries))
+    now: str,
+    subresource: str = "",
+    reset: Iterable[tuple[str, ...]] = (),
+    empty: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`new` with managedFields as they are after this create (`old` is None) or update by `manager`.
+
+    `new` is the object after decoding and defaults, before the strategy; `reset` are the paths that the strategy will
+    put back (status through the main door). `empty` is a new object of the kind as Go writes it: what a create is
+    compared with. An object whose managedFields were emptied stays untracked, as in Kubernetes.
+    """
+    given = new.get("metadata", {}).get("managedFields")
+    if old is not None and (not entries_of(old) or given == [{}]):
+        return with_entries(new, Managers())
+    managers = decode(given or entries_of(old)) if old is not None else Managers()
+    base = old if old is not None else (empty or {})
+    delta = fieldset.compare(tracked(base), tracked(new), schema)
+    took = fieldset.without(delta.changed, reset)
+    managers.lose(Comparison(took, fieldset.without(delta.removed, reset)))
+    if took:
+        who = Manager(manager, "Update", api_version, subresource)
+        managers.merge(who, took)
+        managers.times[who] = now
+        _cap(managers)
+    return with_entries(new, managers)
 
 
-def capped(entries: list[Entry]) -> list[Entry]:
-    """At most ten Update entries of the main door: the oldest become one, `ancient-changes`, per version."""
-    updates = [e for e in entries if e.owner.operation == "Update" and not e.owner.subresource and e.fields]
-    if len(updates) <= LARGEST_UPDATERS:
-        return entries
-    updates.sort(key=lambda e: e.time)
-    merged = {e.owner for e in updates[: len(updates) - LARGEST_UPDATERS + 1]}
-    ancient: dict[str, Entry] = {}
-    kept = []
-    for entry in entries:
-        if entry.owner not in merged:
-            kept.append(entry)
+def _cap(managers: Managers) -> None:
+    """Fold the oldest Update managers of one version into `ancient-changes` until there are at most ten."""
+    updaters = [m for m in managers.fields if m.operation == "Update"]
+    if len(updaters) <= MAX_UPDATE_MANAGERS:
+        return
+    count, first = len(updaters), {}
+    for who in sorted(updaters, key=lambda m: (managers.times.get(m, ""), m)):
+        if count <= MAX_UPDATE_MANAGERS:
+            return
+        bucket = Manager(ANCIENT, "Update", who.api_version)
+        if who.api_version not in first:
+            first[who.api_version] = who
             continue
-        version = entry.owner.api_version
-        before = ancient.get(version)
-        owner = Owner("ancient-changes", "Update", version, "")
-        fields = entry.fields | (before.fields if before else frozenset())
-        ancient[version] = Entry(owner, fields, max(entry.time, before.time if before else ""))
-    return [*ancient.values(), *kept]
+        for source in (first[who.api_version], who):
+            if source != bucket and source in managers.fields:
+                managers.merge(bucket, managers.fields.pop(source))
+                managers.times[bucket] = managers.times.pop(source, "")
+        count -= 1
