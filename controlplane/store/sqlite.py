@@ -125,6 +125,7 @@ class SqliteStore:
         self._reader = ThreadPoolExecutor(1, "store-read")
         self._collections: dict[str, Collection] = {}
         self._revision = self._numbered = self._compacted = 0
+        self._opened_at = 0  # what was committed before is in the log only
         self._head: dict[str, Row] = {}  # newest row of each key that is not on disk yet
         self._pending: list[tuple[Row, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -238,7 +239,7 @@ class SqliteStore:
         name = collection_of(key)
         found = self._collections.get(name)
         if found is None:
-            found = self._collections[name] = Collection(forgotten=self._compacted)
+            found = self._collections[name] = Collection(forgotten=self._opened_at)
         return found
 
     async def _pause(self, wake: asyncio.Event, collection: Collection, revision: int) -> None:
@@ -291,12 +292,10 @@ class SqliteStore:
         self._reading = connect(self._path)
         (self._compacted,) = self._connection.execute("SELECT revision FROM compacted").fetchone()
         (newest,) = self._connection.execute("SELECT max(revision) FROM log").fetchone()
-        self._revision = self._numbered = max(newest or 0, self._compacted)
+        self._opened_at = self._revision = self._numbered = max(newest or 0, self._compacted)
         for row in self._connection.execute(PRESENT):
             entry = Entry(*row)
             self._collection(entry.key).entries[entry.key] = entry
-        for collection in self._collections.values():
-            collection.forgotten = self._revision
 
     def _insert(self, rows: Iterable[Row]) -> None:
         with transaction(self._connection):

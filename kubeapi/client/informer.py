@@ -73,7 +73,7 @@ class Informer(Generic[M]):
 
         def values(obj: M) -> Iterable[str]:
             found = function(obj)
-            return (found,) if isinstance(found, str) else found or ()
+            return (found,) if isinstance(found, str) else set(found or ())
 
         self._indices[name] = (values, {})
         for key, obj in self._objects.items():
@@ -99,8 +99,8 @@ class Informer(Generic[M]):
             except ApiError as error:
                 if error.code == 410:
                     revision = ""
-                    continue
-                log.warning("informer.refused", kind=self.model.__name__, code=error.code, why=error.message)
+                else:
+                    log.warning("informer.refused", kind=self.model.__name__, code=error.code, why=error.message)
             except OSError as error:
                 log.info("informer.unreachable", kind=self.model.__name__, why=str(error))
             await asyncio.sleep(pause)
@@ -131,7 +131,10 @@ class Informer(Generic[M]):
             self._index(name, key, old, new)
         # A deletion is told with the last state, which may be newer than the cached one.
         for handler in self._handlers:
-            handler(obj if new is None else old, new)
+            try:
+                handler(obj if new is None else old, new)
+            except Exception:  # the fault of one handler must not keep the others, or the cache, from the truth
+                log.exception("informer.handler_failed", kind=self.model.__name__, key="/".join(key))
 
     def _index(self, name: str, key: tuple[str, str], old: M | None, new: M | None) -> None:
         values, table = self._indices[name]

@@ -148,3 +148,17 @@ async def test_a_patch_says_its_kind_manager_and_place() -> None:
     assert (request.method, request.path) == ("PATCH", "/api/v1/namespaces/a/configmaps/x")
     assert request.query == [("fieldManager", "me"), ("force", "true")]
     assert request.headers["content-type"] == "application/apply-patch+yaml"
+
+
+async def test_a_handler_that_fails_and_an_index_that_repeats_itself_stop_nobody() -> None:
+    script = Script(listed(5, config("x", 5)), watched(("MODIFIED", config("x", 6)), ("DELETED", config("x", 7))))
+    informer, told = Informer(client(script), ConfigMap), []
+    informer.add_index("twice", lambda obj: [obj.metadata.name, obj.metadata.name])
+    informer.on_change(lambda old, new: told.append(1 // 0))
+    informer.on_change(lambda old, new: told.append(new is None))
+    await informer.start()
+    async with asyncio.timeout(10):
+        await script.over.wait()
+    await informer.stop()
+    assert told == [False, False, True]
+    assert informer.by("twice", "x") == []

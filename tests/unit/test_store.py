@@ -142,6 +142,20 @@ async def test_a_watcher_that_fell_behind_reads_the_log_and_then_goes_on_live(st
     assert seen == [*range(1, count + 2)]
 
 
+async def test_a_kind_whose_last_object_is_gone_is_still_watched_from_before_the_store_was_reopened(
+    tmp_path: pathlib.Path,
+) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db")
+    await store.commit(KEYS[0], 0, b"v")
+    await store.commit(KEYS[0], 1, None)
+    await store.close()
+    store = await SqliteStore.open(tmp_path / "store.db")
+    try:
+        assert [c.type for c in await take(store, "//pods/", 0, 2)] == ["ADDED", "DELETED"]
+    finally:
+        await store.close()
+
+
 async def test_a_watcher_hears_only_of_its_prefix(store: SqliteStore) -> None:
     await store.commit("//pods/b/x", 0, b"other")
     await store.commit("//pods/a/x", 0, b"mine")
