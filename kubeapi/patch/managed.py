@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 MAX_UPDATE_MANAGERS = 10
 ANCIENT, BEFORE_FIRST_APPLY = "ancient-changes", "before-first-apply"
 _UNTRACKED = frozenset(
-    ("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields")
-    + ("resourceVersion",)
+    [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    ]
 )
 
 
@@ -146,7 +155,8 @@ def _cap(managers: Managers) -> None:
     updaters = [m for m in managers.fields if m.operation == "Update"]
     if len(updaters) <= MAX_UPDATE_MANAGERS:
         return
-    count, first = len(updaters), {}
+    count = len(updaters)
+    first: dict[str, Manager] = {}
     for who in sorted(updaters, key=lambda m: (managers.times.get(m, ""), m)):
         if count <= MAX_UPDATE_MANAGERS:
             return
