@@ -63,11 +63,17 @@ def parse(body: bytes, content_type: str) -> Any:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    return next(iter(parse_stream(body)), None)
+
+
+def parse_stream(body: bytes) -> list[Any]:
+    """The documents of a YAML stream (JSON is YAML) as plain values; 400 where it can't be read."""
     try:
-        value = yaml.load(body, _Loader)
+        documents = [*yaml.load_all(body, _Loader)]
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
-    return _counted(value, [LARGEST_YAML_NODES])
+    left = [LARGEST_YAML_NODES]
+    return [_counted(document, left) for document in documents]
 
 
 def _counted(value: Any, left: list[int]) -> Any:

@@ -16,6 +16,8 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
+from kubeapi import quantity
+
 
 class Model(BaseModel):
     """One struct of the Kubernetes API. Mutable; compare with ==; copy with model_copy(deep=True)."""
@@ -98,6 +100,11 @@ def _to_base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
+def _canonical(value: Any) -> Any:
+    number = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return quantity.canonical(value) if number else value
+
+
 Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1), GoType("int32")]
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), GoType("int64")]
 Time = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_used="json"), GoType("v1.Time")]
@@ -108,5 +115,5 @@ Bytes = Annotated[
     PlainSerializer(_to_base64, return_type=str, when_used="json"),
     GoType("[]uint8"),
 ]
-Quantity = Annotated[str | int | float, GoType("resource.Quantity")]
+Quantity = Annotated[str, BeforeValidator(_canonical), GoType("resource.Quantity")]
 IntOrString = Annotated[int | str, GoType("intstr.IntOrString")]

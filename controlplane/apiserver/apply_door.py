@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
-import yaml
 
 from controlplane.apiserver.options import flag, query_of
 from kubeapi.client.transport import Request, Response, Transport
+from kubeapi.codec import parse_stream
 from kubeapi.errors import bad_request
 from kubeapi.registry import Registry
 
@@ -42,12 +42,8 @@ class Outcome(NamedTuple):
 
 def documents(body: bytes) -> list[dict[str, Any]]:
     """The objects in a YAML stream or JSON, Lists taken apart; 400 for what is none."""
-    try:
-        found = list(yaml.load_all(body, yaml.CSafeLoader))
-    except yaml.YAMLError as error:
-        raise bad_request(f"the body is neither YAML nor JSON: {error}") from None
     objects: list[dict[str, Any]] = []
-    for document in found:
+    for document in parse_stream(body):
         for obj in _apart(document):
             if not (isinstance(obj, dict) and obj.get("kind") and obj.get("apiVersion")):
                 raise bad_request("every object needs apiVersion and kind")

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from kubeapi.schema import schema_of
 
 from controlplane.apiserver.options import Options
 from controlplane.apiserver.routing import Target
-from controlplane.apiserver.writes import Writer, Written, scale_of, scaled
+from controlplane.apiserver.writes import Writer, Written, closed_to, scale_of, scaled
 from kubeapi import codec
 from kubeapi.errors import ApiError, bad_request
 from kubeapi.patch import apply, json_patch, merge, strategic
+from kubeapi.schema import schema_of
 
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -76,7 +76,16 @@ class Patcher:
 
         def merged(live: dict[str, Any] | None) -> tuple[Any, list[str]]:
             result = apply.apply(
-                live, applied, schema, options.manager, options.force, target.subresource, self.writer.now()
+                live,
+                applied,
+                schema,
+                options.manager,
+                options.force,
+                api_version=kind.api_version,
+                now=self.writer.stamp(),
+                subresource=target.subresource,
+                reset=closed_to(kind, target.subresource),
+                empty=kind.model().to_dict(),
             )
             return self.writer.decode(kind, orjson.dumps(result), options)
 
@@ -85,7 +94,7 @@ class Patcher:
                 raise target.not_found()
             obj, warnings = merged(None)
             obj.metadata.name = target.name
-            return await self.writer.create_object(target, obj, options, warnings)
+            return await self.writer.create_object(target, obj, options, warnings, track=False)
 
         def change(_old: Any, value: bytes) -> tuple[Any, list[str]]:
             return merged(orjson.loads(value))

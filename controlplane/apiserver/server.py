@@ -29,6 +29,7 @@ from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import DeleteOptions
+from kubeapi.openapi import OpenApi
 from kubeapi.registry import Registry
 
 LARGEST_BODY = 3 * 1024 * 1024
@@ -42,6 +43,7 @@ class ApiServer:
         self.store, self.registry, self.clock = store, registry, clock
         self.writer = Writer(store, admission, clock, rng)
         self.reader, self.watcher = Reader(store, clock), Watcher(store, clock, rng)
+        self.openapi = OpenApi(registry)
         self.patcher, self.deleter = Patcher(self.writer), Deleter(self.writer)
 
     async def send(self, request: Request) -> Response:
@@ -73,7 +75,13 @@ class ApiServer:
         return await self._object(target, request, form)
 
     def _described(self, request: Request) -> Response:
-        """Discovery, or the 404 that fits: Kubernetes' own below a served version, Go's elsewhere."""
+        """Discovery and OpenAPI, or the 404 that fits: Kubernetes' own below a served version, Go's elsewhere."""
+        if request.path.rstrip("/") == "/openapi/v3":
+            return answer(200, self.openapi.index())
+        if request.path.startswith("/openapi/v3/"):
+            document = self.openapi.document(request.path.removeprefix("/openapi/v3/"))
+            if document is not None:
+                return Response(200, [("content-type", "application/json")], document)
         found = discover(self.registry, request.path, "g=apidiscovery.k8s.io" in request.headers.get("accept", ""))
         if found is not None:
             response = answer(200, found)

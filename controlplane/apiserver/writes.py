@@ -14,7 +14,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 import orjson
-from kubeapi.schema import schema_of
 
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.options import Options
@@ -27,6 +26,7 @@ from kubeapi.meta_v1.types import ManagedFieldsEntry
 from kubeapi.model import Model
 from kubeapi.patch import managed
 from kubeapi.registry import Kind
+from kubeapi.schema import schema_of
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 ATTEMPTS = 5
@@ -56,7 +56,9 @@ class Writer:
         obj, warnings = self.decode(target.kind, body, options)
         return await self.create_object(target, obj, options, warnings)
 
-    async def create_object(self, target: Target, obj: Any, options: Options, warnings: list[str]) -> Written:
+    async def create_object(
+        self, target: Target, obj: Any, options: Options, warnings: list[str], *, track: bool = True
+    ) -> Written:
         """Make an object. Its name may be left to the server by generateName."""
         kind, meta = target.kind, obj.metadata
         _place(target, meta)
@@ -72,7 +74,8 @@ class Writer:
         kind.prepare_create(obj)
         await self.admission.admit_create(kind, obj, dry_run=options.dry_run)
         _refuse(kind, meta.name, _name_causes(meta) + kind.validate(obj))
-        self._track(kind, None, obj, options, "")
+        if track:  # what was applied says by itself whose it is
+            self._track(kind, None, obj, options, "")
         warnings = warnings + kind.warn(obj, None) + inert_warnings(kind, obj)
         if options.dry_run:
             if self.store.get(target._replace(name=meta.name).key) is not None:
@@ -179,17 +182,37 @@ class Writer:
     def _track(self, kind: Kind, old: Any | None, new: Any, options: Options, subresource: str) -> None:
         """Write who owns which field of `new` into its managedFields."""
         before = old.to_dict() if old is not None else None
-        owners = managed.update(
-            before, new.to_dict(), schema_of(kind.model), options.manager, subresource, kind.api_version, self.now()
+        tracked = managed.update(
+            before,
+            new.to_dict(),
+            schema_of(kind.model),
+            options.manager,
+            api_version=kind.api_version,
+            now=self.stamp(),
+            subresource=subresource,
+            reset=closed_to(kind, subresource),
+            empty=kind.model().to_dict(),
         )
+        owners = tracked["metadata"].get("managedFields", [])
         new.metadata.managed_fields = [ManagedFieldsEntry.from_json(orjson.dumps(owner)) for owner in owners]
 
     def now(self) -> datetime:
         """The time, in whole seconds as objects carry it."""
         return self.clock.now().replace(microsecond=0)
 
+    def stamp(self) -> str:
+        """The time as RFC 3339 text."""
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def _conflict(self, target: Target, why: str) -> ApiError:
         return conflict(target.kind.plural, target.kind.group, target.name, why)
+
+
+def closed_to(kind: Kind, subresource: str) -> tuple[tuple[str, ...], ...]:
+    """The wire paths that a door does not write, and so nobody comes to own through it."""
+    if subresource == "status":
+        return (("spec",),)
+    return (("status",),) if kind.has_status and not subresource else ()
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:
