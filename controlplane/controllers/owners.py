@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from kubeapi.selectors import matches
-
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta, OwnerReference
+from kubeapi.selectors import matches
 
 T = TypeVar("T", bound=Any)
 

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 
-from kubeapi.selectors import matches
-
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.owners import adoption_patch, controller_of, plan_claims, reference_to, release_patch
 from controlplane.controllers.pods import available_at, deletion_rank, is_active, is_ready
@@ -22,6 +20,7 @@ from kubeapi.apps_v1.types import ReplicaSet, ReplicaSetCondition, ReplicaSetSta
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.selectors import matches
 
 BURST = 500
 _FORGET = timedelta(minutes=5)

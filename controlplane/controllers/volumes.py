@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from kubeapi.selectors import matches
-
 from controlplane.controllers.controller import Controller, itself, split
 from controlplane.controllers.pods import is_finished
 from controlplane.scheduler.scheduler import SELECTED_NODE
@@ -30,6 +28,7 @@ from kubeapi.core_v1.types import (
 )
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.selectors import matches
 from kubeapi.storage_v1.types import StorageClass
 
 PROVISIONER = "naru.dev/docker-volume"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from kubeapi.selectors import matches
-
 from controlplane.scheduler.snapshot import NodeInfo, Snapshot
 from kubeapi.core_v1.types import (
     Node,
@@ -19,6 +17,7 @@ from kubeapi.core_v1.types import (
     Toleration,
     TopologySpreadConstraint,
 )
+from kubeapi.selectors import matches
 
 
 def _holds(rule: NodeSelectorRequirement, labels: dict[str, str]) -> bool:

@@ -10,9 +10,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kubeapi.quantity import parse
-
 from kubeapi.core_v1.types import Container, Node, NodeSelector, Pod
+from kubeapi.quantity import parse
 
 Amounts = dict[str, int]  # by resource; cpu in thousandths
 HostPort = tuple[str, str, int]

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import ClassVar
 
-from kubeapi.selectors import matches
-
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.deployment.history import REVISION, same_template
 from controlplane.controllers.deployment.plan import Plan, plan
@@ -19,6 +17,7 @@ from controlplane.controllers.owners import adoption_patch, controller_of, plan_
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
+from kubeapi.selectors import matches
 
 
 class DeploymentController(Controller):
