@@ -27,9 +27,10 @@ tools
 if [ -d /run/systemd/system ]; then
     as_root systemctl start docker || fail "the Docker Engine does not start: see journalctl -u docker"
 else
-    # What a killed daemon leaves: pid files of processes that are gone, and a socket nobody listens on.
+    # What a killed daemon leaves: pid files of processes that are gone (or dead and not yet reaped), a socket without a listener.
+    runs() { grep -qE '^Name:.*(dockerd|containerd)' "/proc/$1/status" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$1/status"; }
     for pidfile in /var/run/docker.pid /run/docker/containerd/containerd.pid; do
-        if [ -s "$pidfile" ] && ! grep -qE 'dockerd|containerd' "/proc/$(cat "$pidfile")/comm" 2>/dev/null; then as_root rm -f "$pidfile"; fi
+        if [ -s "$pidfile" ] && ! runs "$(cat "$pidfile")"; then as_root rm -f "$pidfile"; fi
     done
     if [ -s /var/run/docker.pid ]; then
         say "a Docker daemon (process $(cat /var/run/docker.pid)) is starting or hangs; waiting for it"
