@@ -70,10 +70,12 @@ def parse_stream(body: bytes) -> list[Any]:
     """The documents of a YAML stream (JSON is YAML) as plain values; 400 where it can't be read."""
     try:
         documents = [*yaml.load_all(body, _Loader)]
+        left = [LARGEST_YAML_NODES]
+        return [_counted(document, left) for document in documents]
+    except RecursionError:  # too deep, or an alias inside itself
+        raise bad_request("error converting YAML to JSON: exceeded max depth") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
-    left = [LARGEST_YAML_NODES]
-    return [_counted(document, left) for document in documents]
 
 
 def _counted(value: Any, left: list[int]) -> Any:
@@ -94,12 +96,15 @@ def _key_text(key: Any) -> str:
 
 def decode(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[str]]:
     """The object in a JSON body, and warnings. Raises ApiError 400 in Kubernetes' words."""
-    repeated = repeated_fields(body) if validation == "Strict" else []
     unknown: list[str] = []
     try:
-        obj: Model = kind.model.from_json(body)
-    except pydantic.ValidationError:
-        obj, unknown = _slowly(kind, body)
+        repeated = repeated_fields(body) if validation == "Strict" else []
+        try:
+            obj: Model = kind.model.from_json(body)
+        except pydantic.ValidationError:
+            obj, unknown = _slowly(kind, body)
+    except RecursionError:
+        raise _refused(kind, "exceeded max depth") from None
     told = [f'unknown field "{field}"' for field in unknown] + [f'duplicate field "{field}"' for field in repeated]
     if told and validation == "Strict":
         raise _refused(kind, "strict decoding error: " + ", ".join(told))

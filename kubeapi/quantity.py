@@ -12,9 +12,11 @@ WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkK
 BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}  # powers of 1024
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 SUFFIX_OF = {power: suffix for suffix, power in DECIMAL.items()}
-SHAPE = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE])([+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|))")
+SHAPE = re.compile(
+    r"([+-]?)([0-9]{1,100}\.?[0-9]{0,100}|\.[0-9]{1,100})(?:([eE])([+-]?[0-9]{1,2})|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|))"
+)
 SMALLEST = Decimal("1e-9")
-EXACT = Context(prec=200)  # more digits than any sensible quantity has
+EXACT = Context(prec=400)  # holds every number that SHAPE lets through
 
 
 def parse(value: str | int | float) -> Decimal:

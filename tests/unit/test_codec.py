@@ -107,6 +107,25 @@ def test_yaml_that_expands_without_end_is_refused() -> None:
         codec.parse("\n".join(lines).encode(), "application/yaml")
 
 
+@pytest.mark.parametrize("body", [b"a: &a [*a]", b"[" * 5000 + b"]" * 5000, b"a: &a {b: *a}"])
+def test_yaml_without_a_bottom_is_refused(body: bytes) -> None:
+    with pytest.raises(ApiError) as refused:
+        codec.parse(body, "application/yaml")
+    assert refused.value.code == 400
+
+
+@pytest.mark.parametrize("validation", ["Strict", "Warn", "Ignore"])
+@pytest.mark.parametrize("depth", [100, 900, 5000, 100_000])
+def test_deep_json_is_refused(validation: str, depth: int) -> None:
+    body = b'{"x":' + b"[" * depth + b"]" * depth + b"}"
+    try:
+        _, warnings = codec.decode(POD, body, validation)
+        assert validation != "Strict"
+        assert warnings == (['unknown field "x"'] if validation == "Warn" else [])
+    except ApiError as error:
+        assert error.code == 400
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["metadata", "spec", "containers", "x"]), inner),

@@ -40,7 +40,26 @@ def test_numbers_and_their_print(text: str, number: str, printed: str) -> None:
     assert canonical(text) == printed
 
 
-@pytest.mark.parametrize("text", ["", "1x", "1 Gi", "Gi", "1gi", "1.2.3", "0x1", "1Zi", "e3", "1KI", "--1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1x",
+        "1 Gi",
+        "Gi",
+        "1gi",
+        "1.2.3",
+        "0x1",
+        "1Zi",
+        "e3",
+        "1KI",
+        "--1",
+        "1e99999999999",
+        "1e5000",
+        "\u0663",
+        "1" * 5000,
+    ],
+)
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="regular expression"):
         parse(text)
