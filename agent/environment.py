@@ -13,17 +13,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from kubeapi.core_v1.types import Container, ObjectFieldSelector, Pod, ResourceFieldSelector, Service
+from kubeapi.quantity import parse
 
 Sources = Mapping[tuple[str, str], Mapping[str, bytes] | None]
-SUFFIXES = {
-    "n": Fraction(1, 10**9),
-    "u": Fraction(1, 10**6),
-    "m": Fraction(1, 1000),
-    "": Fraction(1),
-    "k": Fraction(1000),
-}
-SUFFIXES |= {s: Fraction(1000) ** (i + 2) for i, s in enumerate("MGTPE")}
-SUFFIXES |= {f"{s}i": Fraction(1024) ** (i + 1) for i, s in enumerate("KMGTPE")}
 ANNOTATION = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -42,13 +34,10 @@ class Surroundings:
 
 def amount(quantity: str | int | float) -> Fraction:
     """A Kubernetes quantity as an exact number."""
-    match = re.fullmatch(r"([+-]?[0-9.]+)([eE][+-]?[0-9]+|[A-Za-z]*)", str(quantity))
-    if match is None:
-        raise ConfigError(f"invalid quantity {quantity!r}")
-    number, suffix = match.groups()
-    if suffix[:1] in ("e", "E") and suffix[1:]:
-        return Fraction(number + suffix)
-    return Fraction(number) * SUFFIXES[suffix]
+    try:
+        return Fraction(parse(quantity))
+    except ValueError as error:
+        raise ConfigError(f"invalid quantity {quantity!r}") from error
 
 
 def references(container: Container) -> set[tuple[str, str]]:

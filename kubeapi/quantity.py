@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from functools import lru_cache
 
 WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}  # powers of 1024
@@ -21,13 +22,13 @@ EXACT = Context(prec=400)  # holds every number that SHAPE lets through
 
 def parse(value: str | int | float) -> Decimal:
     """The exact number that a quantity says; finer than nano is rounded up, away from zero. ValueError if it is none."""
-    number, _ = _read(value)
+    number, _ = _read(str(value))
     return number
 
 
 def canonical(value: str | int | float) -> str:
     """The quantity as Kubernetes prints it: no fraction, the largest suffix that allows that, in the format given."""
-    number, form = _read(value)
+    number, form = _read(str(value))
     whole = number == number.to_integral_value(context=EXACT)
     if number == 0:
         return "0"
@@ -42,9 +43,10 @@ def canonical(value: str | int | float) -> str:
     return f"{count}{SUFFIX_OF[power] if form != 'exponent' else f'e{power}' if power else ''}"
 
 
-def _read(value: str | int | float) -> tuple[Decimal, str]:
+@lru_cache(4096)  # the same few amounts, over and over
+def _read(text: str) -> tuple[Decimal, str]:
     """The number and the format it was written in: binary, decimal or exponent."""
-    found = SHAPE.fullmatch(str(value))
+    found = SHAPE.fullmatch(text)
     if not found:
         raise ValueError(WRONG)
     sign, digits, exponent, power, suffix = found.groups()

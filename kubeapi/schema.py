@@ -62,6 +62,11 @@ class Schema:
         return found
 
     @cached_property
+    def empty(self) -> dict[str, Any]:
+        """A struct as Go writes a new one, made once: not to be changed."""
+        return self.model().to_dict() if self.model is not None else {}
+
+    @cached_property
     def element(self) -> Schema | None:
         """What a list or map holds; None for anything else and for free-form values."""
         arguments = get_args(self._annotation)
@@ -90,15 +95,6 @@ class Schema:
             held = self.element.go_name if self.element else "interface {}"
             return "v1.ResourceList" if held == "resource.Quantity" else f"map[string]{held}"
         return GO_NAMES.get(self._annotation, "string")
-
-    def find(self, path: Iterable[str | int]) -> Schema | None:
-        """The node at a path of wire names and list indices, None where the tree does not go."""
-        node: Schema | None = self
-        for step in path:
-            if node is None:
-                return None
-            node = node.fields.get(str(step)) if node.kind == "struct" else node.element
-        return node
 
 
 def _bare(annotation: Any) -> tuple[Any, list[Any]]:

@@ -13,7 +13,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from typing import NamedTuple
 
 
@@ -126,8 +125,3 @@ def wait_for_end(*processes: Process) -> Process:
     finally:
         for descriptor in by_descriptor:
             os.close(descriptor)
-
-
-def milliseconds_since(start: float) -> int:
-    """Whole milliseconds since a time.monotonic() reading."""
-    return round((time.monotonic() - start) * 1000)

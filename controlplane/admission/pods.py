@@ -21,6 +21,7 @@ from kubeapi.core_v1.types import (
     VolumeProjection,
 )
 from kubeapi.errors import ApiError
+from kubeapi.names import random_suffix
 
 if TYPE_CHECKING:
     from controlplane.store import Store
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_SECONDS = 3607
 MIRROR = "kubernetes.io/config.mirror"
-SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 SYSTEM_PRIORITIES = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}
 
@@ -64,7 +64,7 @@ def mount_token(pod: Any, rng: Random) -> None:
     """Mount the account's token into each container that has nothing at its path."""
     spec = pod.spec
     present = [v.name for v in spec.volumes if v.name.startswith("kube-api-access-")]
-    name = present[0] if present else "kube-api-access-" + "".join(rng.choice(SUFFIX) for _ in range(5))
+    name = present[0] if present else "kube-api-access-" + random_suffix(rng)
     mounted = False
     for container in [*spec.init_containers, *spec.containers]:
         if all(m.mount_path != TOKEN_PATH for m in container.volume_mounts):

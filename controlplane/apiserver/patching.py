@@ -85,7 +85,7 @@ class Patcher:
                 now=self.writer.stamp(),
                 subresource=target.subresource,
                 reset=closed_to(kind, target.subresource),
-                empty=kind.model().to_dict(),
+                empty=schema.empty,
             )
             return self.writer.decode(kind, orjson.dumps(result), options)
 

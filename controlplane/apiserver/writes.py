@@ -24,11 +24,11 @@ from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, invalid_object, required
 from kubeapi.meta_v1.types import ManagedFieldsEntry
 from kubeapi.model import Model
+from kubeapi.names import random_suffix
 from kubeapi.patch import managed
 from kubeapi.registry import Kind
 from kubeapi.schema import schema_of
 
-ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 ATTEMPTS = 5
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
@@ -65,9 +65,9 @@ class Writer:
         if meta.resource_version:
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         if meta.generate_name and not meta.name:
-            meta.name = meta.generate_name[:58] + "".join(self.rng.choice(ALPHABET) for _ in range(5))
+            meta.name = meta.generate_name[:58] + random_suffix(self.rng)
         meta.uid = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
-        meta.creation_timestamp = self.clock.now().replace(microsecond=0)
+        meta.creation_timestamp = self.now()
         meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
         meta.generation = 1 if kind.spec_fields else 0
         kind.default(obj)
@@ -108,11 +108,12 @@ class Writer:
             asked = new.metadata.resource_version
             if asked and asked != old.metadata.resource_version:
                 raise self._conflict(target, MODIFIED)
-            await self._prepare(target, old, new, subresource, options.dry_run)
+            before = old.to_dict()
+            await self._prepare(target, old, new, before, subresource, options.dry_run)
             if track:
-                self._track(target.kind, old, new, options, subresource)
+                self._track(target.kind, before, new, options, subresource)
             warnings = warnings + target.kind.warn(new, old) + ([] if subresource else inert_warnings(target.kind, new))
-            if _same(old, new):
+            if _same(before, new.to_dict()):
                 return Written(entry.value, warnings)
             if options.dry_run:
                 return Written(new.to_json(), warnings)
@@ -156,8 +157,10 @@ class Writer:
 
         return await self.store.commit(target.key, expected, encoded)
 
-    async def _prepare(self, target: Target, old: Any, new: Any, subresource: str, dry_run: bool) -> None:
-        """Default, admit and validate a change in place; keep what only the server sets."""
+    async def _prepare(
+        self, target: Target, old: Any, new: Any, before: dict[str, Any], subresource: str, dry_run: bool
+    ) -> None:
+        """Default, admit and validate a change in place; keep what only the server sets. `before` is `old` as JSON."""
         kind, was, meta = target.kind, old.metadata, new.metadata
         if meta.uid and meta.uid != was.uid:
             why = f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {was.uid}"
@@ -176,22 +179,22 @@ class Writer:
         kind.prepare_update(new, old)
         await self.admission.admit_update(kind, new, old, dry_run=dry_run)
         _refuse(kind, meta.name, _deletion_causes(was, meta) + kind.validate_update(new, old))
-        if kind.spec_fields and _spec(kind, old) != _spec(kind, new):
+        if kind.spec_fields and _spec(kind, before) != _spec(kind, new.to_dict()):
             meta.generation += 1
 
-    def _track(self, kind: Kind, old: Any | None, new: Any, options: Options, subresource: str) -> None:
-        """Write who owns which field of `new` into its managedFields."""
-        before = old.to_dict() if old is not None else None
+    def _track(self, kind: Kind, before: dict[str, Any] | None, new: Any, options: Options, subresource: str) -> None:
+        """Write who owns which field of `new` into its managedFields; `before` is the object as it was, as JSON."""
+        schema = schema_of(kind.model)
         tracked = managed.update(
             before,
             new.to_dict(),
-            schema_of(kind.model),
+            schema,
             options.manager,
             api_version=kind.api_version,
             now=self.stamp(),
             subresource=subresource,
             reset=closed_to(kind, subresource),
-            empty=kind.model().to_dict(),
+            empty=schema.empty,
         )
         owners = tracked["metadata"].get("managedFields", [])
         new.metadata.managed_fields = [ManagedFieldsEntry.from_json(orjson.dumps(owner)) for owner in owners]
@@ -271,18 +274,19 @@ def _refuse(kind: Kind, name: str, causes: list[Cause]) -> None:
     raise error
 
 
-def _spec(kind: Kind, obj: Model) -> list[Any]:
-    value = obj.to_dict()
+def _spec(kind: Kind, value: dict[str, Any]) -> list[Any]:
     return [value.get(name) for name in kind.spec_fields]
 
 
-def _same(old: Model, new: Model) -> bool:
+def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether nothing but the times of managedFields differs."""
-    a, b = old.to_dict(), new.to_dict()
-    for value in (a, b):
-        for entry in value["metadata"].get("managedFields", ()):
-            entry.pop("time", None)
-    return a == b
+    return _timeless(old) == _timeless(new)
+
+
+def _timeless(value: dict[str, Any]) -> dict[str, Any]:
+    owners = value["metadata"].get("managedFields", ())
+    told = [{k: v for k, v in entry.items() if k != "time"} for entry in owners]
+    return value | {"metadata": value["metadata"] | {"managedFields": told}}
 
 
 def scale_of(obj: Any) -> dict[str, Any]:

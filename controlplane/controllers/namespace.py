@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from controlplane.controllers.controller import Controller
+from kubeapi.client.client import meta_of
 from kubeapi.core_v1.types import Event, Namespace, NamespaceCondition
 from kubeapi.errors import ApiError
 from kubeapi.registry import Kind
@@ -122,7 +123,7 @@ class NamespaceController(Controller):
     async def _empty(self, namespace: str, kind: Kind) -> Remaining | None:
         page = await self.client.list(kind.model, namespace)
         for obj in page.items:
-            meta = obj.metadata  # type: ignore[attr-defined]
+            meta = meta_of(obj)
             if meta.deletion_timestamp is None:
                 try:
                     await self.client.delete(kind.model, meta.name, namespace, propagation="Background", uid=meta.uid)
@@ -132,7 +133,7 @@ class NamespaceController(Controller):
         page = await self.client.list(kind.model, namespace)
         if not page.items:
             return None
-        held = Counter(f for obj in page.items for f in obj.metadata.finalizers)  # type: ignore[attr-defined]
+        held = Counter(f for obj in page.items for f in meta_of(obj).finalizers)
         return Remaining(kind, len(page.items), held)
 
     async def _tell(self, namespace: Namespace, wanted: list[NamespaceCondition]) -> None:

@@ -17,26 +17,16 @@ from kubeapi.core_v1.types import (
     Toleration,
     TopologySpreadConstraint,
 )
-from kubeapi.selectors import matches
+from kubeapi.selectors import OBJECT_OPERATORS, Requirement, matches
+
+_OPERATORS = {**OBJECT_OPERATORS, "Gt": "gt", "Lt": "lt"}
 
 
 def _holds(rule: NodeSelectorRequirement, labels: dict[str, str]) -> bool:
-    value = labels.get(rule.key)
-    match rule.operator:
-        case "In":
-            return value in rule.values
-        case "NotIn":
-            return value not in rule.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt":
-            if value is None or not value.lstrip("-").isdigit() or len(rule.values) != 1:
-                return False
-            wanted = int(rule.values[0])
-            return int(value) > wanted if rule.operator == "Gt" else int(value) < wanted
-    return False
+    operator = _OPERATORS.get(rule.operator)
+    if operator is None or (operator in ("gt", "lt") and len(rule.values) != 1):
+        return False
+    return Requirement(rule.key, operator, frozenset(rule.values)).matches(labels)
 
 
 def term_matches(term: NodeSelectorTerm, node: Node) -> bool:

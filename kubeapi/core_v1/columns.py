@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from kubeapi import quantity
 from kubeapi.core_v1.pod_columns import POD
 from kubeapi.core_v1.types import Endpoints, Event, Node, PersistentVolume, PersistentVolumeClaim, Service
 from kubeapi.meta_v1.columns import AGE, NAME, NONE, UNKNOWN, UNSET, column, joined, labels_text, since
@@ -20,7 +19,7 @@ def _modes(modes: list[str]) -> str:
 
 
 def _size(amounts: dict[str, Any]) -> str:
-    return quantity.canonical(amounts["storage"]) if "storage" in amounts else ""
+    return str(amounts.get("storage", ""))
 
 
 def _node_status(node: Node) -> str:

@@ -14,7 +14,6 @@ from kubeapi.meta_v1.types import LabelSelector, ObjectMeta
 Check = Callable[[str], list[str]]
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 NAME_PART = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -22,11 +21,6 @@ CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 NOT_LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
     "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-NOT_LABEL_1035 = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
-    "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 NOT_SUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
@@ -58,11 +52,6 @@ IMMUTABLE = "field is immutable"
 def dns_label(value: str) -> list[str]:
     """RFC 1123 label: container and volume names, namespaces."""
     return _shaped(value, LABEL, 63, "characters", NOT_LABEL)
-
-
-def dns_1035_label(value: str) -> list[str]:
-    """RFC 1035 label: it does not begin with a digit."""
-    return _shaped(value, LABEL_1035, 63, "characters", NOT_LABEL_1035)
 
 
 def dns_subdomain(value: str) -> list[str]:

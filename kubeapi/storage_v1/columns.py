@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from kubeapi.meta_v1.columns import AGE, NAME, UNSET, column
 from kubeapi.registry import Column
+from kubeapi.storage_v1.types import StorageClass
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
-def _name(obj: object) -> str:
-    meta = obj.metadata  # type: ignore[attr-defined]
+def _name(obj: StorageClass) -> str:
+    meta = obj.metadata
     return f"{meta.name} (default)" if meta.annotations.get(DEFAULT_CLASS) == "true" else meta.name
 
 

@@ -14,6 +14,7 @@ from controlplane.controllers.owners import reference_to
 from kubeapi.apps_v1.types import Deployment, ReplicaSet, ReplicaSetSpec
 from kubeapi.core_v1.types import PodTemplateSpec
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta
+from kubeapi.names import safe_encoded
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
@@ -21,7 +22,6 @@ HISTORY = "deployment.kubernetes.io/revision-history"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
 _NOT_COPIED = {"kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED, MAXIMUM}
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: no word that hurts
 
 
 def template_hash(template: PodTemplateSpec, collisions: int | None) -> str:
@@ -30,7 +30,7 @@ def template_hash(template: PodTemplateSpec, collisions: int | None) -> str:
     value = 2166136261
     for byte in data:
         value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
-    return "".join(_SAFE[ord(c) % len(_SAFE)] for c in str(value))
+    return safe_encoded(str(value))
 
 
 def same_template(a: PodTemplateSpec, b: PodTemplateSpec) -> bool:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import lru_cache
 from itertools import chain
 
-from kubeapi import quantity
 from kubeapi.core_v1.defaults.storage import default_pod_volume
 from kubeapi.core_v1.types import (
     Container,
@@ -18,9 +15,6 @@ from kubeapi.core_v1.types import (
     Probe,
     ResourceRequirements,
 )
-
-# Replicas ask for the same amounts over and over, and reading one costs microseconds.
-_canonical_text = lru_cache(4096)(quantity.canonical)
 
 
 def default_pod(pod: Pod) -> None:
@@ -78,16 +72,6 @@ def _default_container(container: Container | EphemeralContainer) -> None:
             _default_probe(probe)
     if container.lifecycle:
         _default_lifecycle(container.lifecycle)
-    _canonical(container.resources)
-
-
-def _canonical(resources: ResourceRequirements) -> None:
-    """Quantities in the form in which they are kept and shown; what is no quantity is left for validation to refuse."""
-    with suppress(ValueError):
-        if resources.limits:
-            resources.limits = {name: _canonical_text(value) for name, value in resources.limits.items()}
-        if resources.requests:
-            resources.requests = {name: _canonical_text(value) for name, value in resources.requests.items()}
 
 
 def _requests_from_limits(resources: ResourceRequirements) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from kubeapi import quantity
 from kubeapi.core_v1.types import Container, Pod, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, Volume
 from kubeapi.core_v1.validation.service import PORT_RANGE, PROTOCOLS, validate_port_or_name
@@ -32,8 +30,6 @@ CHANGEABLE = (
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
-
-_amount = lru_cache(4096)(quantity.parse)  # the same few amounts, over and over
 
 
 def validate_pod(pod: Pod) -> list[Cause]:
@@ -269,7 +265,7 @@ def _validate_resources(resources: ResourceRequirements, path: str) -> list[Caus
                 found.append(invalid(at, name, "must be a standard resource type or fully qualified"))
                 found.append(invalid(at, name, "must be a standard resource for containers"))
             try:
-                if _amount(value) < 0:
+                if quantity.parse(value) < 0:
                     found.append(invalid(at, value, "must be greater than or equal to 0"))
             except ValueError as error:
                 found.append(invalid(at, value, str(error)))
@@ -277,7 +273,7 @@ def _validate_resources(resources: ResourceRequirements, path: str) -> list[Caus
         return found
     for name, value in resources.requests.items():
         limit = resources.limits.get(name)
-        if limit is not None and _amount(value) > _amount(limit):
+        if limit is not None and quantity.parse(value) > quantity.parse(limit):
             found.append(invalid(f"{path}.requests", value, f"must be less than or equal to {name} limit of {limit}"))
     return found
 

@@ -75,7 +75,7 @@ def _validate_size(value: str | int | float, path: str) -> list[Cause]:
         number = quantity.parse(value)
     except ValueError as error:
         return [invalid(path, value, str(error))]
-    return [] if number > 0 else [invalid(path, quantity.canonical(value), "must be greater than zero")]
+    return [] if number > 0 else [invalid(path, value, "must be greater than zero")]
 
 
 def validate_volume_update(new: PersistentVolume, old: PersistentVolume) -> list[Cause]:

@@ -1,0 +1,17 @@
+"""Generated names: the letters of Kubernetes' suffixes and hashes, which make no words that hurt."""
+
+from __future__ import annotations
+
+from random import Random
+
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def random_suffix(rng: Random) -> str:
+    """Five letters, as metadata.generateName gets them."""
+    return "".join(rng.choice(ALPHABET) for _ in range(5))
+
+
+def safe_encoded(text: str) -> str:
+    """Each character of `text` as one of the letters (rand.SafeEncodeString)."""
+    return "".join(ALPHABET[ord(c) % len(ALPHABET)] for c in text)
