@@ -273,8 +273,10 @@ class DockerRuntime:
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         """What happens to this cluster's containers from now on; raises EngineDownError when the engine goes."""
-        filters = {"type": "container", "label": f"{LABEL}cluster={self.cluster}"}
+        ours = f"{LABEL}cluster={self.cluster}"
+        filters = {"type": ["container"], "label": [ours], "event": ["die", "oom", "destroy"]}
         stream = await self._call(lambda c: c.events(decode=True, filters=filters))
+        yield RuntimeEvent("listening", "", "")
         async for event in _threaded(stream, stream.close):
             labels = event["Actor"]["Attributes"]
             yield RuntimeEvent(event["Action"], event["Actor"]["ID"], labels.get(LABEL + "pod.uid", ""))

@@ -159,7 +159,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeEvent:
-    """Something happened to a sandbox or container of this cluster: start, die, oom, destroy, ..."""
+    """Something happened to a sandbox or container of this cluster: die, oom, destroy.
+
+    The first of a stream is `listening`, with empty id and pod_uid: from here on none is missed.
+    """
 
     action: str
     id: str
