@@ -72,6 +72,7 @@ class DockerRuntime:
         self._url, self._timeout = base_url or "unix:///var/run/docker.sock", timeout
         self._client: Any = None
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="docker")
+        self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
         self._has_pause = False
 
     def _connect(self) -> Any:
@@ -79,8 +80,8 @@ class DockerRuntime:
             self._client = docker.APIClient(base_url=self._url, version="auto", timeout=self._timeout, num_pools=64)
         return self._client
 
-    async def _call(self, do: Callable[[Any], T]) -> T:
-        """Run do(client) in a thread; the engine's complaints become the seam's."""
+    async def _call(self, do: Callable[[Any], T], slow: bool = False) -> T:
+        """Run do(client) in a thread; the engine's complaints become the seam's. Slow calls never hold up quick ones."""
 
         def guarded() -> T:
             try:
@@ -92,7 +93,8 @@ class DockerRuntime:
             except (DockerException, requests.exceptions.RequestException) as e:
                 raise EngineDownError(str(e)) from e
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+        pool = self._slow_pool if slow else self._pool
+        return await asyncio.get_running_loop().run_in_executor(pool, guarded)
 
     async def info(self) -> EngineInfo:
         """The engine's version, or EngineDownError."""
@@ -126,7 +128,7 @@ class DockerRuntime:
                     raise EngineError(f"Error response from daemon: {line['error']}")
             return _image(c.inspect_image(ref))
 
-        return await self._call(pull)
+        return await self._call(pull, slow=True)
 
     async def _ensure_pause(self) -> None:
         if self._has_pause:
@@ -241,7 +243,7 @@ class DockerRuntime:
                     return
                 c.stop(container_id, timeout=int(grace))
 
-        await self._call(stop)
+        await self._call(stop, slow=grace > 0)
 
     async def remove(self, container_id: str) -> None:
         """Remove, running or not."""
@@ -292,7 +294,7 @@ class DockerRuntime:
             output = c.exec_start(made["Id"])
             return ExecResult(c.exec_inspect(made["Id"])["ExitCode"] or 0, output)
 
-        return await asyncio.wait_for(self._call(run), seconds)
+        return await asyncio.wait_for(self._call(run, slow=True), seconds)
 
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> ExecSession:
         """A command with its streams open."""
@@ -342,11 +344,24 @@ class DockerRuntime:
         """A named volume that outlives every pod (nothing happens if it is there)."""
         await self._call(lambda c: c.create_volume(name, labels={LABEL + "cluster": self.cluster}))
 
+    async def remove_volumes(self) -> list[str]:
+        """Remove every volume made for this cluster, with its data; their names."""
+
+        def remove(c: Any) -> list[str]:
+            found = c.volumes(filters={"label": f"{LABEL}cluster={self.cluster}"}).get("Volumes") or []
+            names = [str(v["Name"]) for v in found]
+            for name in names:
+                c.remove_volume(name, force=True)
+            return names
+
+        return await self._call(remove)
+
     async def close(self) -> None:
         """Let go of the engine; what runs goes on."""
         if self._client is not None:
             self._client.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._slow_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def _threaded(stream: Any, close: Callable[[], None]) -> AsyncGenerator[Any, None]:
