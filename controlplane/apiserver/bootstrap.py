@@ -37,7 +37,10 @@ async def bootstrap(server: Transport, services: IPv4Network, address: str, port
 
 async def _ensure(server: Transport, path: str, obj: dict[str, Any]) -> None:
     headers = {"content-type": "application/json", "user-agent": "kube-apiserver"}
+    there = await server.send(Request("GET", f"{path}/{obj['metadata']['name']}", headers=headers))
+    if there.status == 200:
+        return  # a Service could not even be asked for again: its address is taken, by itself
     response = await server.send(Request("POST", path, headers=headers, body=orjson.dumps(obj)))
-    if response.status not in (201, 409):
+    if response.status != 201:
         told = orjson.loads(response.body)
         raise ApiError(response.status, told.get("reason", ""), told.get("message", ""))
