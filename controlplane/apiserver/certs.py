@@ -1,11 +1,14 @@
-"""The cluster's certificates: an authority made at the first start, and what it signs for the server and its clients.
+"""What the cluster's parts show each other: certificates of an authority made at the first start, and bearer tokens.
 
-Files of the data directory: `ca.crt`, `ca.key` (0600), and NAME.crt with NAME.key for each certificate.
+Files of the data directory: `ca.crt`, `ca.key`, NAME.crt and NAME.key for each certificate, and a file per token. Keys and
+tokens are 0600. What exists is used as it is, so whoever starts first makes it: the control plane or the agent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -18,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 YEARS = timedelta(days=3650)
+AGENT_CLIENT = "apiserver-agent-client"  # the one whom agents let in
 
 
 def ensure_authority(folder: Path) -> Path:
@@ -53,6 +57,24 @@ def ensure_certificate(folder: Path, name: str, hosts: Sequence[str] = (), organ
         _write(key_file, _private(key), 0o600)
         _write(certificate, builder.sign(signer, SHA256()).public_bytes(Encoding.PEM), 0o644)
     return certificate, key_file
+
+
+def ensure_token(path: Path) -> str:
+    """The bearer token in a file; made if it is not there, whole or not at all."""
+    with contextlib.suppress(FileExistsError):
+        if not path.exists():
+            made = path.with_suffix(f".{os.getpid()}")
+            _write(made, secrets.token_urlsafe(32).encode(), 0o600)
+            try:
+                path.hardlink_to(made)
+            finally:
+                made.unlink()
+    return path.read_text().strip()
+
+
+def ensure_agent_client(folder: Path) -> tuple[Path, Path]:
+    """The certificate with which the API server enters agents."""
+    return ensure_certificate(folder, AGENT_CLIENT, organization="system:masters")
 
 
 def _name(common: str, organization: str = "") -> x509.Name:

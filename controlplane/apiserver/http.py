@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import os
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from fastapi import Request as HttpRequest
 from fastapi import Response as HttpResponse
 from fastapi.responses import StreamingResponse
 
-from controlplane.apiserver.certs import ensure_certificate
+from controlplane.apiserver.certs import ensure_certificate, ensure_token
 from controlplane.apiserver.server import LARGEST_BODY, ApiServer, refusal
 from kubeapi.client.transport import Request, Response
 from kubeapi.errors import ApiError
@@ -32,15 +30,6 @@ GRACE = 2
 
 class ListenError(Exception):
     """A server ended before it was asked to, for example because its port is taken."""
-
-
-def ensure_token(path: Path) -> str:
-    """The administrator's token in a file of 0600; made if it is not there."""
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    return path.read_text().strip()
 
 
 def who_asks(headers: Mapping[str, str], token: str) -> tuple[str, tuple[str, ...]] | None:

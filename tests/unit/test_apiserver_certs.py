@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from controlplane.apiserver.certs import ensure_authority, ensure_certificate
+from controlplane.apiserver.certs import ensure_authority, ensure_certificate, ensure_token
 
 
 def test_a_server_certificate_is_signed_by_the_authority(tmp_path: Path) -> None:
@@ -26,3 +26,10 @@ def test_keys_can_be_read_by_their_owner_only(tmp_path: Path) -> None:
 def test_a_second_start_keeps_the_authority(tmp_path: Path) -> None:
     first = ensure_authority(tmp_path).read_bytes()
     assert ensure_authority(tmp_path).read_bytes() == first
+
+
+def test_a_token_is_made_once_and_private(tmp_path: Path) -> None:
+    first = ensure_token(tmp_path / "agent.token")
+    assert len(first) >= 32 and ensure_token(tmp_path / "agent.token") == first
+    assert [path.name for path in tmp_path.iterdir()] == ["agent.token"]
+    assert (tmp_path / "agent.token").stat().st_mode & 0o777 == 0o600

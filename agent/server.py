@@ -1,0 +1,163 @@
+"""The agent's own server: logs, exec and attach of this node's containers, for the API server alone.
+
+HTTPS on the node with mutual TLS: the caller must show the API server's certificate, signed by the cluster's CA. Paths and
+query are the kubelet's (`/containerLogs/NAMESPACE/POD/CONTAINER`, `/exec/...`, `/attach/...`), and so are the words of a
+refusal, which the API server passes on. A caller that hangs up cancels its request, and with it whatever the request holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from agent import streams
+from agent.logs import NoLogsError, container_of_logs, limited, log_options
+from agent.runtime.protocol import Container, EngineError, ExecSession, Runtime
+from kubeapi.core_v1.types import Container as Template
+from kubeapi.core_v1.types import Pod
+
+CLIENT = "apiserver-agent-client"
+STOP_GRACE = 0.5
+FLAGS = ("1", "true")
+
+
+class AgentServer:
+    """Serves the containers of one runtime. pods(namespace, name) gives a pod of this node; tls demands a certificate."""
+
+    def __init__(
+        self, runtime: Runtime, pods: Callable[[str, str], Pod | None], tls: ssl.SSLContext, client: str = CLIENT
+    ) -> None:
+        self._runtime, self._pods, self._tls, self._client = runtime, pods, tls, client
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen; returns the port."""
+        app = web.Application(middlewares=[self._only_client])
+        app.router.add_get("/healthz", _healthy)
+        app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
+        app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
+        app.router.add_get("/attach/{namespace}/{pod}/{container}", self._attach)
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=STOP_GRACE)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, ssl_context=self._tls)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening and end what is open."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @web.middleware
+    async def _only_client(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Of all certificates that the CA has signed, only the API server's may enter."""
+        shown = request.get_extra_info("peercert") or {}
+        names = {value for part in shown.get("subject", ()) for key, value in part if key == "commonName"}
+        if self._client not in names:
+            raise web.HTTPForbidden(text="Forbidden")
+        return await handler(request)
+
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
+        pod, template = self._asked(request)
+        try:
+            options = log_options(request.query, datetime.now(UTC))
+            found = container_of_logs(pod, template.name, options.previous)
+        except (NoLogsError, ValueError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        await response.prepare(request)
+        output = self._runtime.logs(
+            found,
+            follow=options.follow,
+            tail=options.tail,
+            since=options.since,
+            timestamps=options.timestamps,
+        )
+        with contextlib.suppress(ConnectionError):  # the reader has left
+            async with contextlib.aclosing(output), contextlib.aclosing(limited(output, options.limit)) as chunks:
+                try:
+                    async for chunk in chunks:
+                        await response.write(chunk)
+                except EngineError:  # most often: its container was removed
+                    await response.write(f"unable to retrieve container logs for docker://{found}".encode())
+            await response.write_eof()
+        return response
+
+    async def _exec(self, request: web.Request) -> web.StreamResponse:
+        wanted = _wanted(request)
+        pod, template = self._asked(request)
+        container = await self._running(pod, template.name, f'container not found ("{template.name}")')
+        command = request.query.getall("command", [])
+        if not command:
+            raise web.HTTPBadRequest(text="you must specify at least one command for the container")
+        return await self._converse(
+            request, wanted, lambda: self._runtime.open_exec(container.id, command, wanted.tty, wanted.stdin)
+        )
+
+    async def _attach(self, request: web.Request) -> web.StreamResponse:
+        pod, template = self._asked(request)
+        wanted = _wanted(request)._replace(tty=template.tty)  # whether it has a terminal was settled at its creation
+        why = f"container {template.name} not found in pod {pod.metadata.name}_{pod.metadata.namespace}"
+        container = await self._running(pod, template.name, why)
+        stdin = wanted.stdin and template.stdin
+        return await self._converse(request, wanted, lambda: self._runtime.attach(container.id, wanted.tty, stdin))
+
+    async def _converse(
+        self, request: web.Request, wanted: streams.Wanted, open_: Callable[[], Awaitable[ExecSession]]
+    ) -> web.StreamResponse:
+        """Open the session first, so that a refusal of the engine is still an HTTP answer."""
+        socket = web.WebSocketResponse(protocols=streams.PROTOCOLS, max_msg_size=0, compress=False)
+        if not socket.can_prepare(request).protocol:
+            raise web.HTTPBadRequest(text=f"unable to upgrade: one of {', '.join(streams.PROTOCOLS)} is needed")
+        try:
+            session = await open_()
+        except EngineError as error:
+            raise web.HTTPInternalServerError(text=str(error)) from error
+        try:
+            await socket.prepare(request)
+        except BaseException:
+            await session.close()
+            raise
+        await streams.converse(socket, session, wanted)
+        return socket
+
+    def _asked(self, request: web.Request) -> tuple[Pod, Template]:
+        """The pod and the container of its template that a path names; 404 when there is none."""
+        namespace, name, container = (request.match_info[part] for part in ("namespace", "pod", "container"))
+        pod = self._pods(namespace, name)
+        if pod is None:
+            raise web.HTTPNotFound(text=f'pod "{name}" does not exist')
+        for template in (*pod.spec.init_containers, *pod.spec.containers):
+            if template.name == container:
+                return pod, template
+        raise web.HTTPNotFound(text=f'container "{container}" not found in pod "{name}"')
+
+    async def _running(self, pod: Pod, name: str, refusal: str) -> Container:
+        """The container of that name that runs now; 500 with the refusal when none does."""
+        try:
+            _, containers = await self._runtime.observe(pod.metadata.uid)
+        except EngineError as error:
+            raise web.HTTPInternalServerError(text=str(error)) from error
+        for container in containers:
+            if container.name == name and container.phase == "running":
+                return container
+        raise web.HTTPInternalServerError(text=refusal)
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+def _wanted(request: web.Request) -> streams.Wanted:
+    query = request.query
+    told = (query.get(name) in FLAGS for name in ("input", "output", "error", "tty"))
+    wanted = streams.Wanted(*told)
+    if not (wanted.stdin or wanted.stdout or wanted.stderr):
+        raise web.HTTPBadRequest(text="you must specify at least one of stdin, stdout, stderr")
+    return wanted
