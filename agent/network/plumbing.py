@@ -13,11 +13,13 @@ Each function may be repeated; what exists is adopted. All take an open `IPRoute
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import pathlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pyroute2 import IPRoute
+from pyroute2 import IPRoute, netns
 from pyroute2.netlink.exceptions import NetlinkError
 
 from agent.network.addresses import hardware_address
@@ -74,7 +76,7 @@ def ensure_attached(ip: IPRoute, config: NetworkConfig, pod_uid: str, pid: int, 
         ip.link("set", index=index, master=bridge, state="up", ifalias=f"{pod_uid} {address}")
         # With bridge-nf-call-iptables a Service's rewritten packet may leave through the port it came in by.
         ip.brport("set", index=index, mode=1)
-        with IPRoute(netns=f"/proc/{pid}/ns/net") as pod:
+        with _inside(pid) as pod:
             eth0, loopback = _required(pod, "eth0"), _required(pod, "lo")
             pod.link("set", index=loopback, state="up")
             pod.addr("replace", index=eth0, address=address, prefixlen=32)
@@ -108,7 +110,7 @@ def plugged_into(ip: IPRoute, device: str, pid: int) -> bool:
     index = _index(ip, device)
     if index is None:
         return False
-    with IPRoute(netns=f"/proc/{pid}/ns/net") as pod:
+    with _inside(pid) as pod:
         return any(link.get("ifname") == "eth0" and link.get("link") == index for link in pod.get_links())
 
 
@@ -124,6 +126,23 @@ def remove_node(ip: IPRoute, config: NetworkConfig) -> None:
         except NetlinkError as error:
             if error.code != errno.ESRCH:
                 raise
+
+
+@contextlib.contextmanager
+def _inside(pid: int) -> Iterator[IPRoute]:
+    """Netlink in the network namespace of process `pid`, for a thread that may change its own for a moment.
+
+    pyroute2's `netns` option forks a helper and ends it with SIGTERM; the helper shares the event loop's wake-up socket, so
+    the agent would take that signal for its own.
+    """
+    with open("/proc/thread-self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:
+        netns.setns(there.fileno())
+        try:
+            pod = IPRoute()
+        finally:
+            netns.setns(home.fileno())
+    with pod:
+        yield pod
 
 
 def _uplink_mtu(ip: IPRoute) -> int:
