@@ -230,6 +230,19 @@ async def test_pods_reach_each_other_and_see_their_addresses(node: Node) -> None
     assert await node.ask(None, b_address, 8080) == ("b", CONFIG.gateway)
 
 
+async def test_attaching_a_pod_is_no_signal_to_the_agent(node: Node) -> None:
+    heard: list[int] = []
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, heard.append, signal.SIGTERM)
+    try:
+        await node.pod("a")
+        for _ in range(3):  # what stands in the loop's wake-up socket is heard now
+            await asyncio.sleep(0)
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    assert heard == []
+
+
 async def test_a_cluster_address_leads_to_every_endpoint_and_only_to_them(node: Node) -> None:
     client, address = await node.pod("client")
     one, two = await node.pod("one"), await node.pod("two")
