@@ -71,6 +71,17 @@ def not_found_cause(field: str, value: Any) -> Cause:
     return Cause("FieldValueNotFound", f"Not found: {shown(value)}", field)
 
 
+def too_many(field: str, actual: int, most: int) -> Cause:
+    """The list is longer than it may be."""
+    items = "items" if most != 1 else "item"
+    return Cause("FieldValueTooMany", f"Too many: {actual}: must have at most {most} {items}", field)
+
+
+def too_long(field: str, most: int) -> Cause:
+    """The value is longer than it may be."""
+    return Cause("FieldValueTooLong", f"Too long: may not be more than {most} bytes", field)
+
+
 def invalid_object(kind: str, group: str, name: str, causes: list[Cause]) -> ApiError:
     """422 Invalid with its causes. The message joins them as Go's aggregate does: one plain, several in brackets."""
     told = [f"{c.field}: {c.message}" for c in causes]

@@ -1,4 +1,5 @@
-"""The chain: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, storage and Service allocation."""
+"""The chain: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, TaintNodesByCondition, storage and
+Service allocation."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from ipaddress import IPv4Network
 from random import Random
 from typing import Any
 
-from controlplane.admission import namespaces, pods, services, storage
+from controlplane.admission import namespaces, nodes, pods, services, storage
 from controlplane.store import Store
 from kubeapi.registry import Kind
 
@@ -40,6 +41,8 @@ class Admission:
                 await storage.admit(self.store, kind, obj)
             case "namespaces":
                 namespaces.label(obj)
+            case "nodes":
+                nodes.taint(obj)
 
     async def admit_update(self, kind: Kind, new: Any, old: Any, *, dry_run: bool) -> None:
         """Complete a changed object in place."""
@@ -56,4 +59,5 @@ class Admission:
         """
         async with self._allocating:
             taken = await services.taken(self.store)
-            services.allocate(service, old, taken, self.ranges.addresses, self.ranges.node_ports, self.rng)
+            pools = services.Pools(taken, self.ranges.addresses, self.ranges.node_ports, self.rng)
+            services.allocate(service, old, pools)

@@ -1,4 +1,4 @@
-"""What every cluster begins with: its four namespaces, and the Service and EndpointSlice by which pods find the API.
+"""What every cluster begins with: four namespaces, an account, and the Service by which pods find the API.
 
 Written through the server's own door, so that it is defaulted, validated and allocated as everything else.
 """
@@ -22,6 +22,8 @@ async def bootstrap(server: Transport, services: IPv4Network, address: str, port
     """Make what is missing; what is there stays as it is."""
     for name in NAMESPACES:
         await _ensure(server, CORE, {"metadata": {"name": name}})
+    # Pods need an account from the first moment on; a controller gives it to every other namespace.
+    await _ensure(server, f"{CORE}/default/serviceaccounts", {"metadata": {"name": "default"}})
     api = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}
     spec = {"clusterIP": str(services[1]), "type": "ClusterIP", "sessionAffinity": "None", "ports": [api]}
     named: dict[str, Any] = {"metadata": {"name": "kubernetes", "labels": LABELS}}

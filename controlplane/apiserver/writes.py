@@ -73,7 +73,7 @@ class Writer:
         kind.default(obj)
         kind.prepare_create(obj)
         await self.admission.admit_create(kind, obj, dry_run=options.dry_run)
-        _refuse(kind, meta.name, _name_causes(meta) + kind.validate(obj))
+        _refuse(kind, meta.name, kind.validate(obj))
         if track:  # what was applied says by itself whose it is
             self._track(kind, None, obj, options, "")
         warnings = warnings + kind.warn(obj, None) + inert_warnings(kind, obj)
@@ -250,10 +250,6 @@ def _place(target: Target, meta: Any) -> None:
     if target.kind.namespaced and meta.namespace not in ("", target.namespace):
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     meta.namespace = target.namespace if target.kind.namespaced else ""
-
-
-def _name_causes(meta: Any) -> list[Cause]:
-    return [] if meta.name else [required("metadata.name", "name or generateName is required")]
 
 
 def _deletion_causes(was: Any, meta: Any) -> list[Cause]:

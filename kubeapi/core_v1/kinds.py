@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeapi.core_v1 import columns, defaults, strategy
 from kubeapi.core_v1 import types as t
-from kubeapi.core_v1.validation import config, pod, service, storage
+from kubeapi.core_v1.validation import config, endpoints, pod, service, storage
 from kubeapi.registry import Kind
 
 POD_INERT = (
@@ -88,8 +88,9 @@ KINDS = (
         columns=columns.SERVICE,
         validate=service.validate_service,
         validate_update=service.validate_service_update,
+        validate_status=service.validate_service_status,
         prepare_create=strategy.create_service,
-        prepare_update=strategy.keep_status,
+        prepare_update=strategy.update_service,
         prepare_status=strategy.keep_all_but_status,
         default=defaults.default_service,
         short_names=("svc",),
@@ -103,8 +104,8 @@ KINDS = (
     Kind(
         "", "v1", "Endpoints", "endpoints", t.Endpoints,
         columns=columns.ENDPOINTS,
-        validate=service.validate_endpoints,
-        validate_update=service.validate_endpoints_update,
+        validate=endpoints.validate_endpoints,
+        validate_update=endpoints.validate_endpoints_update,
         default=defaults.default_endpoints,
         short_names=("ep",),
     ),

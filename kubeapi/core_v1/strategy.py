@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubeapi.core_v1.service_needs import is_exposed, needs_address, needs_health_check, needs_node_port
 from kubeapi.core_v1.types import (
     Namespace,
     NamespaceStatus,
+    PersistentVolume,
     PersistentVolumeClaimStatus,
     PersistentVolumeStatus,
     Pod,
     PodStatus,
     Secret,
+    Service,
     ServiceStatus,
 )
 
@@ -55,9 +58,37 @@ def create_service(service: Any) -> None:
     service.status = ServiceStatus()
 
 
-def create_volume(volume: Any) -> None:
-    """A volume is Pending until it was looked at."""
-    volume.status = PersistentVolumeStatus(phase="Pending")
+def update_service(new: Service, old: Service) -> None:
+    """What a Service's new type has no use for goes, if it is what the old type had."""
+    new.status = old.status
+    spec, was = new.spec, old.spec
+    if needs_address(old) and not needs_address(new):
+        if (spec.cluster_ip, spec.cluster_ips) == (was.cluster_ip, was.cluster_ips):
+            spec.cluster_ip, spec.cluster_ips = "", []
+        if spec.ip_families == was.ip_families:
+            spec.ip_families = []
+        if spec.ip_family_policy == was.ip_family_policy:
+            spec.ip_family_policy = None
+    same_ports = [p.node_port for p in spec.ports] == [p.node_port for p in was.ports]
+    if needs_node_port(old) and not needs_node_port(new) and same_ports:
+        for port in spec.ports:
+            port.node_port = 0
+    same_check = spec.health_check_node_port == was.health_check_node_port
+    if needs_health_check(old) and not needs_health_check(new) and same_check:
+        spec.health_check_node_port = 0
+    if was.type == "LoadBalancer" != spec.type:
+        if spec.allocate_load_balancer_node_ports == was.allocate_load_balancer_node_ports:
+            spec.allocate_load_balancer_node_ports = None
+        if spec.load_balancer_class == was.load_balancer_class:
+            spec.load_balancer_class = None
+    if is_exposed(old) and not is_exposed(new) and spec.external_traffic_policy == was.external_traffic_policy:
+        spec.external_traffic_policy = ""
+
+
+def create_volume(volume: PersistentVolume) -> None:
+    """A volume is Pending from its making until it was looked at."""
+    since = volume.metadata.creation_timestamp
+    volume.status = PersistentVolumeStatus(phase="Pending", last_phase_transition_time=since)
 
 
 def create_claim(claim: Any) -> None:

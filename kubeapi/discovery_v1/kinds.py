@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kubeapi.core_v1.validation import config
-from kubeapi.discovery_v1 import columns, defaults
+from kubeapi.discovery_v1 import columns, defaults, validation
 from kubeapi.discovery_v1 import types as t
 from kubeapi.registry import Kind
 
@@ -11,8 +10,8 @@ KINDS = (
     Kind(
         "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", t.EndpointSlice,
         columns=columns.ENDPOINT_SLICE,
-        validate=config.validate_namespaced,
-        validate_update=config.validate_meta_only_update,
+        validate=validation.validate_endpoint_slice,
+        validate_update=validation.validate_endpoint_slice_update,
         default=defaults.default_endpoint_slice,
         spec_fields=("addressType", "endpoints", "ports"),
     ),

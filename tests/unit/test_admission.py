@@ -2,12 +2,24 @@
 
 from ipaddress import IPv4Network
 from random import Random
+from typing import Any
 
 import pytest
 
+from controlplane.admission.nodes import taint
 from controlplane.admission.pods import TOKEN_PATH, mount_token, prioritize, tolerate
-from controlplane.admission.services import Taken, allocate
-from kubeapi.core_v1.types import Container, Pod, PodSpec, Service, ServicePort, ServiceSpec, Toleration, VolumeMount
+from controlplane.admission.services import Pools, Taken, allocate
+from kubeapi.core_v1.types import (
+    Container,
+    Node,
+    Pod,
+    PodSpec,
+    Service,
+    ServicePort,
+    ServiceSpec,
+    Toleration,
+    VolumeMount,
+)
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 
@@ -19,7 +31,7 @@ def service(uid: str = "new", **spec: object) -> Service:
 
 
 def give(new: Service, held: Taken | None = None, old: Service | None = None, seed: int = 1) -> Service:
-    allocate(new, old, held or Taken({}, {}), ADDRESSES, PORTS, Random(seed))
+    allocate(new, old, Pools(held or Taken({}, {}), ADDRESSES, PORTS, Random(seed)))
     return new
 
 
@@ -41,7 +53,7 @@ def test_a_headless_service_has_no_address() -> None:
 
 def test_an_address_of_another_service_is_refused() -> None:
     with pytest.raises(ApiError, match="already allocated"):
-        give(service(cluster_ip="10.96.0.2"), Taken({"10.96.0.2": "other"}, {}))
+        give(service(type="ClusterIP", cluster_ip="10.96.0.2"), Taken({"10.96.0.2": "other"}, {}))
 
 
 def test_a_node_port_is_given_once_for_each_port() -> None:
@@ -59,6 +71,53 @@ def test_an_update_keeps_what_was_given() -> None:
     old = give(service(type="NodePort", ports=[ServicePort(port=80, protocol="TCP")]))
     new = give(service(type="NodePort", ports=[ServicePort(port=80, protocol="TCP")]), old=old, seed=9)
     assert new.spec == old.spec
+
+
+def families(made: Service) -> tuple[str | None, list[str]]:
+    return made.spec.ip_family_policy, made.spec.ip_families
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"type": "ClusterIP"}, ("SingleStack", ["IPv4"])),
+        ({"type": "ClusterIP", "ip_family_policy": "PreferDualStack"}, ("PreferDualStack", ["IPv4"])),
+        ({"type": "ClusterIP", "cluster_ip": "None", "selector": {"a": "b"}}, ("SingleStack", ["IPv4"])),
+        ({"type": "ClusterIP", "cluster_ip": "None"}, ("RequireDualStack", ["IPv4", "IPv6"])),
+        ({"type": "ExternalName", "external_name": "example.com"}, (None, [])),
+    ],
+)
+def test_families_of_a_service_on_a_cluster_with_ipv4(spec: dict[str, Any], expected: tuple[str, list[str]]) -> None:
+    assert families(give(service(**spec))) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"ip_families": ["IPv6"]}, "spec.ipFamilies[0]"),
+        ({"ip_family_policy": "RequireDualStack"}, "spec.ipFamilyPolicy"),
+        ({"cluster_ip": "fd00::1"}, "spec.clusterIPs[0]"),
+        ({"cluster_ip": "10.97.0.1"}, "spec.clusterIPs"),
+        ({"cluster_ip": "10.96.0.2", "cluster_ips": ["10.96.0.3"]}, "spec.clusterIPs"),
+    ],
+)
+def test_addresses_that_the_cluster_does_not_have(spec: dict[str, Any], field: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        give(service(type="ClusterIP", **spec))
+    assert [c["field"] for c in (refused.value.details or {})["causes"]] == [field]
+
+
+def test_one_number_over_two_protocols_shares_a_node_port() -> None:
+    ports = [ServicePort(name=p, port=53, protocol=p) for p in ("TCP", "UDP")]
+    made = give(service(type="NodePort", ports=ports))
+    assert made.spec.ports[0].node_port == made.spec.ports[1].node_port != 0
+
+
+def test_a_new_node_takes_no_pods_yet() -> None:
+    node = Node()
+    taint(node)
+    taint(node)
+    assert [(t.key, t.effect) for t in node.spec.taints] == [("node.kubernetes.io/not-ready", "NoSchedule")]
 
 
 def pod(**spec: object) -> Pod:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeapi import quantity
 from kubeapi.core_v1.types import Container, Pod, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, Volume
-from kubeapi.core_v1.validation.service import PORT_RANGE, PROTOCOLS, validate_port_or_name
+from kubeapi.core_v1.validation.network import PORT_RANGE, PROTOCOLS, validate_port_or_name
 from kubeapi.errors import Cause, duplicate, forbidden, invalid, not_found_cause, not_supported, required
 from kubeapi.meta_v1.validation import (
     causes_of,
