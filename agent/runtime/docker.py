@@ -340,9 +340,10 @@ class DockerRuntime:
         sample: Mapping[str, object] = await self._call(lambda c: c.stats(container_id, stream=False, one_shot=True))
         return sample
 
-    async def ensure_volume(self, name: str) -> None:
-        """A named volume that outlives every pod (nothing happens if it is there)."""
-        await self._call(lambda c: c.create_volume(name, labels={LABEL + "cluster": self.cluster}))
+    async def ensure_volume(self, name: str) -> str:
+        """A named volume that outlives every pod, made if it is not there; the path of its data on the host."""
+        made = await self._call(lambda c: c.create_volume(name, labels={LABEL + "cluster": self.cluster}))
+        return str(made["Mountpoint"])
 
     async def remove_volumes(self) -> list[str]:
         """Remove every volume made for this cluster, with its data; their names."""
