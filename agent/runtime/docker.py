@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import platform
 import re
 import threading
@@ -24,7 +25,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.errors import ImageNotFound as NoSuchImage
 
 from agent.runtime import pause
-from agent.runtime.docker_exec import Attached
+from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -69,7 +70,8 @@ class DockerRuntime:
 
     def __init__(self, cluster: str, base_url: str | None = None, timeout: int = 120) -> None:
         self.cluster = cluster
-        self._url, self._timeout = base_url or "unix:///var/run/docker.sock", timeout
+        self._url = base_url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        self._timeout = timeout
         self._client: Any = None
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
@@ -288,29 +290,30 @@ class DockerRuntime:
 
     async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult:
         """Run a command to its end; TimeoutError after so many seconds (the command is left to itself)."""
-
-        def run(c: Any) -> ExecResult:
-            made = c.exec_create(container_id, command)
-            output = c.exec_start(made["Id"])
-            return ExecResult(c.exec_inspect(made["Id"])["ExitCode"] or 0, output)
-
-        return await asyncio.wait_for(self._call(run, slow=True), seconds)
+        async with asyncio.timeout(seconds):
+            session = await self.open_exec(container_id, command, tty=False, stdin=False)
+            try:
+                output = b"".join([data async for _, data in session.chunks()])
+                return ExecResult(await session.exit_code(), output)
+            finally:
+                await session.close()
 
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> ExecSession:
         """A command with its streams open."""
-
-        def run(c: Any) -> Attached:
-            made = c.exec_create(container_id, command, stdin=stdin, tty=tty)
-            return Attached(c, c.exec_start(made["Id"], tty=tty, socket=True), tty, exec_id=made["Id"])
-
-        return await self._call(run)
+        made = await self._call(lambda c: c.exec_create(container_id, command, stdin=stdin, tty=tty))
+        body = b'{"Detach": false, "Tty": %s}' % (b"true" if tty else b"false")
+        streams = await hijack(self._url, await self._path(f"/exec/{made['Id']}/start"), body)
+        return Attached(self._call, streams, tty, exec_id=made["Id"])
 
     async def attach(self, container_id: str, tty: bool, stdin: bool) -> ExecSession:
         """The container's own streams, from now on."""
-        params = {"stdin": stdin, "stdout": True, "stderr": True, "stream": True}
-        return await self._call(
-            lambda c: Attached(c, c.attach_socket(container_id, params), tty, container_id=container_id)
-        )
+        query = f"stream=1&stdout=1&stderr=1&stdin={int(stdin)}"
+        streams = await hijack(self._url, await self._path(f"/containers/{container_id}/attach?{query}"))
+        return Attached(self._call, streams, tty, container_id=container_id)
+
+    async def _path(self, path: str) -> str:
+        version: str = await self._call(lambda c: c.api_version)
+        return f"/v{version}{path}"
 
     async def logs(
         self,

@@ -1,32 +1,75 @@
 """The streams of a command in a Docker container: one hijacked connection, frames in, bytes out.
 
-Without a terminal Docker mixes both outputs into frames (a byte for which, four for the length); with one it is a plain
-stream. Reading and writing block, so they go through threads of the loop's own pool.
+The engine's API turns the connection of `exec start` and `attach` into a plain pipe. Docker's client would hand it out as a
+blocking socket, less what it has read ahead; so the request is made here, on the event loop: no thread waits for a terminal
+that nobody types into. Without a terminal Docker mixes both outputs into frames (a byte for which, four for the length).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
+
+import orjson
+
+from agent.runtime.protocol import EngineDownError, EngineError
+
+CHUNK = 65536
+PATIENCE = 0.5  # seconds for a command to come up before its terminal is sized
+EXIT_POLL = (0.005, 1.0)  # seconds, doubling: usually the engine knows the exit code at once
+Call = Callable[[Callable[[Any], Any]], Awaitable[Any]]
+"""Runs a function of Docker's client in a thread; raises EngineError."""
+
+
+async def hijack(url: str, path: str, body: bytes = b"{}") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """POST to the engine at unix://PATH or tcp://HOST:PORT, and the connection that its answer leaves open."""
+    try:
+        reader, writer = await _connect(url)
+        head = f"POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    except (OSError, asyncio.IncompleteReadError) as error:
+        raise EngineDownError(str(error)) from error
+    if answer.split(" ", 2)[1] not in ("101", "200"):
+        said = await reader.read(CHUNK)
+        writer.close()
+        with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
+            said = orjson.loads(said[said.find(b"{") : said.rfind(b"}") + 1])["message"].encode()
+        raise EngineError(f"Error response from daemon: {said.decode(errors='replace').strip()}")
+    return reader, writer
+
+
+async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    scheme, _, rest = url.partition("://")
+    if scheme == "unix":
+        return await asyncio.open_unix_connection(rest)
+    host, _, port = rest.rpartition(":")
+    return await asyncio.open_connection(host, int(port))
 
 
 class Attached:
-    """An ExecSession over the socket that Docker's client hands out."""
+    """An ExecSession over a hijacked connection: of an exec, or of a container's own streams."""
 
-    def __init__(self, client: Any, stream: Any, tty: bool, *, exec_id: str = "", container_id: str = "") -> None:
-        self._client, self._stream, self._tty = client, stream, tty
-        self._socket: socket.socket = getattr(stream, "_sock", stream)
-        self._socket.settimeout(None)
+    def __init__(
+        self,
+        call: Call,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        tty: bool,
+        *,
+        exec_id: str = "",
+        container_id: str = "",
+    ) -> None:
+        self._call, self._tty = call, tty
+        self._reader, self._writer = streams
         self._exec_id, self._container_id = exec_id, container_id
 
     async def chunks(self) -> AsyncGenerator[tuple[int, bytes], None]:
         """(stream, bytes) as they come, until the command closes its outputs."""
         pending = b""
-        while data := await asyncio.to_thread(self._receive):
+        while data := await self._receive():
             if self._tty:
                 yield 1, data
                 continue
@@ -34,48 +77,63 @@ class Attached:
             for frame in frames:
                 yield frame
 
-    def _receive(self) -> bytes:
+    async def _receive(self) -> bytes:
         try:
-            return self._socket.recv(65536)
+            return await self._reader.read(CHUNK)
         except OSError:
-            return b""  # closed under us by close()
+            return b""  # the engine has gone, and with it the command's outputs
 
     async def write(self, data: bytes) -> None:
-        """Bytes to the command's standard input."""
-        await asyncio.to_thread(self._socket.sendall, data)
+        """Bytes to the command's standard input; OSError once nobody reads it."""
+        self._writer.write(data)
+        await self._writer.drain()
 
     async def close_stdin(self) -> None:
         """End of the command's standard input."""
-        self._socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the command was faster
+            self._writer.write_eof()
 
     async def resize(self, width: int, height: int) -> None:
-        """The terminal's size."""
-        if self._exec_id:
-            await asyncio.to_thread(self._client.exec_resize, self._exec_id, height, width)
-        else:
-            await asyncio.to_thread(self._client.resize, self._container_id, height, width)
+        """The terminal's size; a command that still starts is given a moment, one that has ended has none."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            try:
+                if self._exec_id:
+                    await self._call(lambda c: c.exec_resize(self._exec_id, height, width))
+                else:
+                    await self._call(lambda c: c.resize(self._container_id, height, width))
+                return
+            except EngineError:
+                if asyncio.get_running_loop().time() > deadline:
+                    return
+            await asyncio.sleep(0.02)
 
     async def exit_code(self) -> int:
         """The command's exit code; an attached container has none to give here."""
         if not self._exec_id:
             return 0
-        seen = await asyncio.to_thread(self._client.exec_inspect, self._exec_id)
-        return int(seen["ExitCode"] or 0)
+        delay, longest = EXIT_POLL
+        while True:  # the engine may hear of its end a moment after its outputs have ended
+            seen = await self._call(lambda c: c.exec_inspect(self._exec_id))
+            if not seen["Running"] and seen["ExitCode"] is not None:
+                return int(seen["ExitCode"])
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, longest)
 
     async def close(self) -> None:
         """Leave the streams."""
-        with contextlib.suppress(OSError):  # the other side was faster
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._stream.close()
+        self._writer.close()
 
 
 def split_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     """Whole frames as (stream, payload), and what is left of the last."""
     frames = []
-    while len(data) >= 8:
-        stream, length = struct.unpack(">BxxxI", data[:8])
-        if len(data) < 8 + length:
+    start = 0
+    while len(data) - start >= 8:
+        stream, length = struct.unpack_from(">BxxxI", data, start)
+        end = start + 8 + length
+        if len(data) < end:
             break
-        frames.append((stream, data[8 : 8 + length]))
-        data = data[8 + length :]
-    return frames, data
+        frames.append((stream, data[start + 8 : end]))
+        start = end
+    return frames, data[start:]
