@@ -106,9 +106,22 @@ def decode(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list
     except RecursionError:
         raise _refused(kind, "exceeded max depth") from None
     told = [f'unknown field "{field}"' for field in unknown] + [f'duplicate field "{field}"' for field in repeated]
+    _check_type(kind, obj)
     if told and validation == "Strict":
         raise _refused(kind, "strict decoding error: " + ", ".join(told))
     return obj, told if validation == "Warn" else []
+
+
+def _check_type(kind: Kind, obj: Any) -> None:
+    """Refuse a body that says to be of another type than its path; one that says nothing is taken for it."""
+    said, version = obj.kind or kind.kind, obj.api_version or kind.api_version
+    if version != kind.api_version:
+        raise bad_request(
+            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
+        )
+    if said != kind.kind:
+        why = f'no kind "{said}" is registered for version "{version}"'
+        raise bad_request(f'{said} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
 
 
 def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
