@@ -1,6 +1,6 @@
 """Volumes of pods."""
 
 from agent.volumes.prepared import VolumeError
-from agent.volumes.volumes import Volumes
+from agent.volumes.volumes import Volumes, delete_directory
 
-__all__ = ["VolumeError", "Volumes"]
+__all__ = ["VolumeError", "Volumes", "delete_directory"]

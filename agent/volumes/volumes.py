@@ -54,7 +54,7 @@ class Volumes:
         if uid in self._ready:
             return
         async with self._busy.setdefault(uid, asyncio.Lock()):
-            (self._directory / uid).mkdir(0o750, parents=True, exist_ok=True)  # noqa: ASYNC240 - one system call
+            (self._directory / uid).mkdir(0o750, parents=True, exist_ok=True)
             wanted = _mounted(pod)
             found = await asyncio.gather(*(self._prepare(pod, v) for v in wanted), return_exceptions=True)
             troubles = {v.name: r for v, r in zip(wanted, found, strict=True) if isinstance(r, BaseException)}
@@ -87,7 +87,7 @@ class Volumes:
         async with self._busy.setdefault(pod_uid, asyncio.Lock()):
             self._ready.pop(pod_uid, None)
             self._tokens.forget(pod_uid)
-            await asyncio.to_thread(_delete, self._directory / pod_uid)
+            await asyncio.to_thread(delete_directory, self._directory / pod_uid)
         del self._busy[pod_uid]
 
     async def _prepare(self, pod: Pod, volume: Volume) -> Prepared:
@@ -204,8 +204,8 @@ class _Asked(dict[str, str]):
         return value or default
 
 
-def _delete(directory: Path) -> None:
-    """Nothing is deleted while anything is mounted below: it may be a persistent volume's data."""
+def delete_directory(directory: Path) -> None:
+    """Delete what stands below, unmounting first: nothing is deleted while anything is mounted below: it may be a persistent volume's data."""
     for point in kernel.mounted_below(directory):
         kernel.detach(point)
     if left := kernel.mounted_below(directory):
