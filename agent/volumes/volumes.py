@@ -205,7 +205,7 @@ class _Asked(dict[str, str]):
 
 
 def delete_directory(directory: Path) -> None:
-    """Delete what stands below, unmounting first: nothing is deleted while anything is mounted below: it may be a persistent volume's data."""
+    """Unmount what is mounted below, then delete. Nothing goes while a mount is left: it may be somebody's data."""
     for point in kernel.mounted_below(directory):
         kernel.detach(point)
     if left := kernel.mounted_below(directory):
