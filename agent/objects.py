@@ -2,12 +2,16 @@
 
 The pod's worker asks here before a container or a volume is made. Something that is not there is None, and the caller says
 so in the words of its field; any other refusal is the API's own `ApiError`, and no answer at all an `OSError`.
+
+ConfigMaps and Secrets that pods on this node use are followed, each by a watch of its own, as the kubelet does: a node holds
+no others, a change is told at once to who uses them, and a container that dies while no API answers is started again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -27,7 +31,28 @@ from kubeapi.errors import ApiError
 from kubeapi.model import Model
 
 M = TypeVar("M", bound=Model)
-EVERYWHERE = ("default", "kubernetes")
+API_SERVICE = ("default", "kubernetes")
+
+
+class Ref(NamedTuple):
+    """A ConfigMap or Secret by name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An object's watch, and who (a pod's uid) is told of its changes."""
+
+    informer: Informer[ConfigMap] | Informer[Secret]
+    tell: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def changed(self, _old: Model | None, _new: Model | None) -> None:
+        """Tell all."""
+        for call in [*self.tell.values()]:
+            call()
 
 
 class Objects:
@@ -35,14 +60,46 @@ class Objects:
 
     def __init__(self, client: Client, services: Informer[Service]) -> None:
         self._client, self._services = client, services
+        self._followed: dict[Ref, Followed] = {}
 
     async def data(self, kind: str, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """What a ConfigMap (binaryData included) or Secret holds; None if there is none of that name."""
-        if kind == "Secret":
-            secret = await self._get(Secret, namespace, name)
-            return None if secret is None else secret.data
-        config = await self._get(ConfigMap, namespace, name)
-        return None if config is None else {k: v.encode() for k, v in config.data.items()} | config.binary_data
+        followed = self._followed.get(Ref(kind, namespace, name))
+        held: ConfigMap | Secret | None = followed.informer.get(namespace, name) if followed else None
+        if held is None and kind == "Secret":
+            held = await self._get(Secret, namespace, name)
+        elif held is None:
+            held = await self._get(ConfigMap, namespace, name)
+        if isinstance(held, ConfigMap):
+            return {key: text.encode() for key, text in held.data.items()} | held.binary_data
+        return held.data if held is not None else None
+
+    async def follow(self, pod_uid: str, refs: Iterable[Ref], changed: Callable[[], None]) -> None:
+        """Keep these objects at hand for a pod, and call changed at every change of theirs, until it is released."""
+        for ref in refs:
+            followed = self._followed.get(ref)
+            if followed is None:
+                followed = self._followed[ref] = Followed(self._watch(ref))
+                followed.tell[pod_uid] = changed
+                followed.informer.on_change(followed.changed)
+                await followed.informer.start()
+            followed.tell[pod_uid] = changed
+
+    async def release(self, pod_uid: str) -> None:
+        """A pod needs its objects no more; what no other uses is not followed any longer."""
+        for followed in self._followed.values():
+            followed.tell.pop(pod_uid, None)
+        unused = {ref: followed for ref, followed in self._followed.items() if not followed.tell}
+        for ref in unused:
+            del self._followed[ref]
+        for followed in unused.values():
+            await followed.informer.stop()
+
+    async def close(self) -> None:
+        """Follow nothing any longer."""
+        for followed in self._followed.values():
+            await followed.informer.stop()
+        self._followed.clear()
 
     async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None:
         """A PersistentVolumeClaim, or None."""
@@ -55,7 +112,7 @@ class Objects:
     def services(self, namespace: str) -> list[Service]:
         """The Services whose variables a pod gets: its namespace's, and the API's own unless one there has its name."""
         own = {s.metadata.name: s for s in self._services.list(namespace)}
-        if (api := self._services.get(*EVERYWHERE)) is not None:
+        if (api := self._services.get(*API_SERVICE)) is not None:
             own.setdefault(api.metadata.name, api)
         return [own[name] for name in sorted(own)]
 
@@ -68,15 +125,18 @@ class Objects:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         account = self._client.registry.of(ServiceAccount)
         path = account.path(pod.metadata.namespace, pod.spec.service_account_name or "default", "token")
-        headers = {
-            "user-agent": self._client.user_agent,
-            "accept": "application/json",
-            "content-type": "application/json",
-        }
+        media = "application/json"
+        headers = {"user-agent": self._client.user_agent, "accept": media, "content-type": media}
         response = await self._client.transport.send(Request("POST", path, (), headers, orjson.dumps(body)))
         if response.status >= 400:
             raise error_of(response.body, response.status)
         return str(orjson.loads(response.body)["status"]["token"])
+
+    def _watch(self, ref: Ref) -> Informer[ConfigMap] | Informer[Secret]:
+        fields = f"metadata.name={ref.name},metadata.namespace={ref.namespace}"
+        if ref.kind == "Secret":
+            return Informer(self._client, Secret, fields)
+        return Informer(self._client, ConfigMap, fields)
 
     async def _get(self, model: type[M], namespace: str, name: str) -> M | None:
         try:

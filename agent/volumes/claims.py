@@ -64,6 +64,8 @@ async def _volume_of(objects: Objects, name: str, claim_uid: str) -> PersistentV
 async def prepare(volume: PersistentVolume, runtime: Runtime, read_only: bool) -> tuple[Prepared, bool]:
     """The volume on this node, and whether a pod's fsGroup may be given what is in it (a path of the host is not ours)."""
     spec = volume.spec
+    if spec.mount_options:
+        raise VolumeError(f"mount options ({', '.join(spec.mount_options)}) are not supported by this node")
     if (spec.volume_mode or "Filesystem") != "Filesystem":
         raise VolumeError(f"volumeMode {spec.volume_mode} is not supported by this node")
     if spec.csi is not None and spec.csi.driver == DRIVER:

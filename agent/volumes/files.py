@@ -67,8 +67,7 @@ class Files:
     """Works out the files of volumes from the objects that they project."""
 
     def __init__(self, objects: Objects, tokens: Tokens, allocatable: Mapping[str, str | int | float]) -> None:
-        self._objects, self._tokens = objects, tokens
-        self._around = Surroundings(allocatable=allocatable)
+        self._objects, self._tokens, self._around = objects, tokens, Surroundings(allocatable=allocatable)
 
     async def of(self, pod: Pod, source: ProjectedVolumeSource) -> dict[str, File]:
         """The files by relative path; of two of one path the later source's."""
@@ -87,6 +86,10 @@ class Files:
             told = list(dict.fromkeys(errors))
             raise VolumeError(told[0] if len(told) == 1 else f"[{', '.join(told)}]")
         return files
+
+    def forget(self, pod_uid: str) -> None:
+        """The pod is gone, and its tokens with it."""
+        self._tokens.forget(pod_uid)
 
     async def _one(self, pod: Pod, source: VolumeProjection, mode: int) -> dict[str, File]:
         try:

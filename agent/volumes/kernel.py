@@ -1,10 +1,11 @@
-"""The kernel's mounts, as volumes need them: tmpfs, a bind mount of an open file, what is mounted below, and its end."""
+"""The kernel's mounts, as volumes need them: tmpfs, a bind mount of an open file, what is mounted below a directory."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import re
+import shutil
 from pathlib import Path
 
 MS_BIND, MNT_DETACH = 4096, 2
@@ -32,6 +33,16 @@ def mounted_below(directory: Path) -> list[Path]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = (Path(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split(" ", 5)[4])) for line in lines)
     return sorted((p for p in points if p.is_relative_to(directory)), key=lambda p: len(p.parts), reverse=True)
+
+
+def delete_directory(directory: Path) -> None:
+    """Unmount what is mounted below, then delete. Nothing goes while a mount is left: it may be somebody's data."""
+    for point in mounted_below(directory):
+        detach(point)
+    if left := mounted_below(directory):
+        raise OSError(f"still mounted: {', '.join(map(str, left))}")
+    if directory.exists():
+        shutil.rmtree(directory)
 
 
 def _mount(source: str, target: Path, kind: str | None, flags: int, options: str | None) -> None:
