@@ -76,7 +76,7 @@ class Store(Protocol):
         """Set a key's value, or delete it (None), if its revision is `expected` (0: it must not exist).
 
         A callable gets the new revision and gives the bytes. Returns the entry when it is on disk (for a deletion: the
-        last value under the deletion's revision). Raises Conflict, StoreError.
+        last value under the deletion's revision). Raises Conflict (when what came between can be read), StoreError.
         """
         ...
 

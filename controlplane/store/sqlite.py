@@ -72,6 +72,13 @@ class Row(NamedTuple):
         return None if self.value is None else Entry(self.key, self.value, self.revision, self.created)
 
 
+class Commit(NamedTuple):
+    """A row and the future that is done when it is on disk, or refused."""
+
+    row: Row
+    done: asyncio.Future[None]
+
+
 @dataclass
 class Collection:
     """The objects of one kind: present entries, recent changes by revision, and who watches."""
@@ -126,8 +133,8 @@ class SqliteStore:
         self._collections: dict[str, Collection] = {}
         self._revision = self._numbered = self._compacted = 0
         self._opened_at = 0  # what was committed before is in the log only
-        self._head: dict[str, Row] = {}  # newest row of each key that is not on disk yet
-        self._pending: list[tuple[Row, asyncio.Future[None]]] = []
+        self._head: dict[str, Commit] = {}  # newest row of each key that is not on disk yet
+        self._pending: list[Commit] = []
         self._writing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -163,20 +170,21 @@ class SqliteStore:
     async def commit(self, key: str, expected: int, value: bytes | Callable[[int], bytes] | None) -> Entry:
         """Set or delete a key if it is at revision `expected`; see Store."""
         waiting = self._head.get(key)
-        present = waiting.entry() if waiting else self._collection(key).entries.get(key)
+        present = waiting.row.entry() if waiting else self._collection(key).entries.get(key)
         if (present.revision if present else 0) != expected or (present is None and value is None):
-            raise Conflict(present)
+            if waiting is not None:  # who tries again must be able to read what came between
+                await asyncio.wait([waiting.done])
+            raise Conflict(self.get(key))
         self._numbered += 1
         revision = self._numbered
         encoded = value(revision) if callable(value) else value
         created, was = (present.created, present.value) if present else (revision, None)
         row = Row(revision, key, created, expected, encoded, was)
-        done = asyncio.get_running_loop().create_future()
-        self._head[key] = row
-        self._pending.append((row, done))
+        self._head[key] = commit = Commit(row, asyncio.get_running_loop().create_future())
+        self._pending.append(commit)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        await done
+        await asyncio.shield(commit.done)  # others may wait for it too
         return row.entry() or Entry(key, was or b"", revision, created)
 
     async def watch(self, prefix: str, revision: int) -> AsyncGenerator[Change, None]:
@@ -259,22 +267,20 @@ class SqliteStore:
                 for row, _ in batch:
                     self._revision = row.revision
                     self._collection(row.key).publish(row)
-                    if self._head.get(row.key) is row:
+                    if self._head[row.key].row is row:
                         del self._head[row.key]
                 for _, done in batch:
-                    if not done.done():  # who waited may have been cancelled
-                        done.set_result(None)
+                    done.set_result(None)
         finally:
             self._writing = None
 
-    def _fail(self, batch: Iterable[tuple[Row, asyncio.Future[None]]], error: StoreError) -> None:
+    def _fail(self, batch: Iterable[Commit], error: StoreError) -> None:
         """Refuse the batch and all that was built on it, and take their numbers back."""
         failed, self._pending = [*batch, *self._pending], []
         self._head.clear()
         self._numbered = self._revision
         for _, done in failed:
-            if not done.done():
-                done.set_exception(error)
+            done.set_exception(error)
 
     async def _in(self, executor: ThreadPoolExecutor, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)

@@ -62,6 +62,27 @@ async def test_commits_under_way_see_each_other(store: SqliteStore) -> None:
     assert isinstance(third, Conflict) and third.current is not None and third.current.value == b"2"
 
 
+async def test_who_is_refused_reads_what_came_between(store: SqliteStore) -> None:
+    first = asyncio.create_task(store.commit(KEYS[0], 0, b"1"))
+    await asyncio.sleep(0)  # under way, and not on disk yet
+    assert store.get(KEYS[0]) is None
+    with pytest.raises(Conflict) as refused:
+        await store.commit(KEYS[0], 0, b"mine")
+    assert store.get(KEYS[0]) == refused.value.current == await first
+
+
+async def test_a_writer_who_leaves_takes_nobody_along(store: SqliteStore) -> None:
+    first = asyncio.create_task(store.commit(KEYS[0], 0, b"1"))
+    await asyncio.sleep(0)
+    refused = asyncio.create_task(store.commit(KEYS[0], 0, b"mine"))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(Conflict):
+        await refused
+    entry = store.get(KEYS[0])
+    assert entry is not None and entry.value == b"1"
+
+
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("set"), st.sampled_from(KEYS), st.booleans()),
