@@ -1,121 +1,74 @@
 """`POST /apply` and `DELETE /apply`: the door beside the Kubernetes paths, for people with only curl.
 
-The body is a YAML stream or a JSON list of any kinds. Each object goes through the server's own door (server-side apply, or
-DELETE), those that others need first; deletions run the other way. The answer is a line per object.
+The body is a YAML stream or a JSON list of any kinds. First all of it is understood and tried without effect; a refusal then
+is one Kubernetes Status, and nothing has changed. After that each object goes through the server's own door (server-side
+apply, or DELETE), those that others need first; deletions run the other way. What becomes of each is told as it happens.
+
+    POST    dryRun  force  namespace  fieldManager  fieldValidation  prune+selector  wait=ready    timeout=SECONDS
+    DELETE  dryRun         namespace  propagationPolicy                              wait=deleted  timeout=SECONDS
+
+Accept chooses the form: lines of text; `application/x-ndjson`, a JSON record a line; `application/json`, one document at the
+end, whose status code tells whether all went well (as it does for lines when nothing is waited for).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any
 
 import orjson
 
-from controlplane.apiserver.options import flag, query_of
+from controlplane.apiserver.apply_options import PARAMETERS, asked_of
+from controlplane.apiserver.apply_outcome import End, Outcome, Record, State, as_json
+from controlplane.apiserver.apply_set import items_of
+from controlplane.apiserver.apply_work import Work
+from kubeapi import codec
 from kubeapi.client.transport import Request, Response, Transport
-from kubeapi.codec import parse_stream
-from kubeapi.errors import bad_request
 from kubeapi.registry import Registry
-
-MANAGER = "naru-apply"
-FIRST = (
-    "Namespace", "StorageClass", "ServiceAccount", "Secret", "ConfigMap",
-    "PersistentVolume", "PersistentVolumeClaim", "Service",
-)  # fmt: skip
-YAML_APPLY = "application/apply-patch+yaml"
-
-
-class Outcome(NamedTuple):
-    """What became of one object: created, configured, unchanged, deleted, absent, or failed with a message."""
-
-    kind: str
-    namespace: str
-    name: str
-    outcome: str
-    message: str = ""
-
-    def line(self) -> str:
-        """The outcome as a person reads it."""
-        where = f" (namespace {self.namespace})" if self.namespace else ""
-        return f"{self.kind}/{self.name}{where} {self.outcome}" + (f": {self.message}" if self.message else "")
-
-
-def documents(body: bytes) -> list[dict[str, Any]]:
-    """The objects in a YAML stream or JSON, Lists taken apart; 400 for what is none."""
-    objects: list[dict[str, Any]] = []
-    for document in parse_stream(body):
-        for obj in _apart(document):
-            if not (isinstance(obj, dict) and obj.get("kind") and obj.get("apiVersion")):
-                raise bad_request("every object needs apiVersion and kind")
-            if not isinstance(obj.get("metadata"), dict) or not obj["metadata"].get("name"):
-                raise bad_request(f"{obj['kind']}: metadata.name: Required value")
-            objects.append(obj)
-    return objects
-
-
-def _apart(document: Any) -> list[Any]:
-    if document is None:
-        return []
-    if isinstance(document, list):
-        return document
-    if isinstance(document, dict) and document.get("kind", "").endswith("List"):
-        return list(document.get("items") or [])
-    return [document]
-
-
-def in_order_of_need(objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Namespaces and configuration before what uses them; otherwise as given."""
-    rank = {kind: i for i, kind in enumerate(FIRST)}
-    return sorted(objects, key=lambda obj: rank.get(obj["kind"], len(FIRST)))
 
 
 async def answer_apply(server: Transport, registry: Registry, request: Request) -> Response:
-    """Apply or delete all objects of the body: 200 when all went well, 422 when one failed. JSON by Accept, else text."""
-    if request.method not in ("POST", "DELETE"):
+    """Apply or delete all objects of the body. Raises ApiError when nothing was changed for a refusal."""
+    if request.method not in PARAMETERS:
         return Response(405, [("content-type", "text/plain"), ("allow", "POST, DELETE")], b"use POST or DELETE\n")
-    objects = in_order_of_need(documents(request.body))
-    if request.method == "DELETE":
-        objects.reverse()
-    outcomes = [await _one(server, registry, request, obj) for obj in objects]
-    status = 422 if any(o.outcome == "failed" for o in outcomes) else 200
-    if "application/json" in request.headers.get("accept", ""):
-        body = orjson.dumps({"results": [o._asdict() for o in outcomes]})
-        return Response(status, [("content-type", "application/json")], body)
-    text = "".join(o.line() + "\n" for o in outcomes)
-    return Response(status, [("content-type", "text/plain; charset=utf-8")], text.encode())
+    asked = asked_of(request)
+    applying = request.method == "POST"
+    validation: codec.Validation = asked.validation if applying else "Ignore"
+    items = items_of(registry, request.body, asked.namespace, validation)
+    work = Work(server, registry, request, asked)
+    records = work.apply(items, await work.tried(items)) if applying else work.delete(items)
+    return await _answer(records, request.headers.get("accept", ""), streamed=asked.wait)
 
 
-async def _one(server: Transport, registry: Registry, request: Request, obj: dict[str, Any]) -> Outcome:
-    """Send one object through the server's door and say what became of it."""
-    query = query_of(request)
-    kind, meta = registry.kind(obj["apiVersion"], obj["kind"]), obj["metadata"]
-    if kind is None:
-        why = f'no matches for kind "{obj["kind"]}" in version "{obj["apiVersion"]}"'
-        return Outcome(obj["kind"], meta.get("namespace", ""), meta["name"], "failed", why)
-    namespace = (meta.get("namespace") or query.get("namespace") or "default") if kind.namespaced else ""
-    path, asked = kind.path(namespace, meta["name"]), [("dryRun", "All")] if flag(query, "dryRun") else []
-    named = Outcome(obj["kind"], namespace, meta["name"], "failed")
+async def _answer(records: AsyncGenerator[Record, None], accept: str, *, streamed: bool) -> Response:
+    if "application/json" in accept:
+        told = [record async for record in records]
+        end = told[-1]
+        assert isinstance(end, End)
+        body = orjson.dumps({"ok": end.ok, "message": end.message, "results": _results(told)})
+        return Response(end.code, [("content-type", "application/json")], body)
+    as_lines = "ndjson" in accept
+    media = [("content-type", "application/x-ndjson" if as_lines else "text/plain; charset=utf-8")]
 
-    async def send(method: str, body: bytes = b"", media: str = "application/json") -> Response:
-        headers = {"content-type": media, "user-agent": MANAGER}
-        options = [*asked, ("fieldManager", MANAGER)] if method == "PATCH" else asked
-        if method == "PATCH" and flag(query, "force"):
-            options = [*options, ("force", "true")]
-        sent_query = () if method == "GET" else options
-        return await server.send(Request(method, path, sent_query, headers, body, request.user, request.groups))
+    async def lines() -> AsyncGenerator[bytes, None]:
+        async with aclosing(records):
+            async for record in records:
+                yield (orjson.dumps(as_json(record)) if as_lines else record.text.encode()) + b"\n"
 
-    if request.method == "DELETE":
-        response = await send("DELETE")
-        done = "absent" if response.status == 404 else "deleted"
-        return named._replace(outcome=done) if response.status in (200, 404) else _failed(named, response)
-    before = await send("GET")
-    response = await send("PATCH", orjson.dumps(obj), YAML_APPLY)
-    if response.status not in (200, 201):
-        return _failed(named, response)
-    if response.status == 201:
-        return named._replace(outcome="created")
-    return named._replace(outcome="unchanged" if before.body == response.body else "configured")
+    if streamed:
+        return Response(200, media, stream=lines())
+    code, text = 200, b""
+    async for record in records:
+        code = record.code if isinstance(record, End) else code
+        text += (orjson.dumps(as_json(record)) if as_lines else record.text.encode()) + b"\n"
+    return Response(code, media, text)
 
 
-def _failed(named: Outcome, response: Response) -> Outcome:
-    return named._replace(message=str(orjson.loads(response.body).get("message", "")))
+def _results(told: Iterable[Record]) -> list[dict[str, Any]]:
+    """One entry per object: its outcome, and its last state where it was waited for."""
+    results: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for record in told:
+        if isinstance(record, Outcome | State):
+            results.setdefault(record[:3], {}).update(as_json(record))
+    return [*results.values()]
