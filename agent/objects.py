@@ -111,7 +111,7 @@ class Objects:
 
     def services(self, namespace: str) -> list[Service]:
         """The Services whose variables a pod gets: its namespace's, and the API's own unless one there has its name."""
-        own = {s.metadata.name: s for s in self._services.list(namespace)}
+        own = {s.metadata.name: s for s in self._services.list(namespace) if s.spec.cluster_ip not in ("", "None")}
         if (api := self._services.get(*API_SERVICE)) is not None:
             own.setdefault(api.metadata.name, api)
         return [own[name] for name in sorted(own)]

@@ -137,7 +137,10 @@ class PodVolumes:
         volume = self._ready.get(mount.name)
         if volume is None:
             raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
-        read_only = mount.read_only or volume.read_only
+        if mount.recursive_read_only == "Enabled":
+            why = f'volume "{mount.name}" requested recursive read-only mode, but it is not supported by the runtime'
+            raise ConfigError(f"failed to resolve recursive read-only mode: {why}")
+        read_only, target = mount.read_only or volume.read_only, str(Path("/", mount.mount_path))
         propagation = PROPAGATION.get(mount.mount_propagation or "", "")
         if wanted := _sub_path(mount, variables):
             own = self._directory / "volume-subpaths" / mount.name / container.name / str(index)
@@ -146,10 +149,10 @@ class PodVolumes:
             except OSError as e:  # the kubelet does not tell either what it met on the host
                 why = f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}"'
                 raise ConfigError(why) from e
-            return Mount(str(own), mount.mount_path, read_only, propagation=propagation)
+            return Mount(str(own), target, read_only, propagation=propagation)
         if volume.engine_volume and not propagation:
-            return Mount(volume.engine_volume, mount.mount_path, read_only, volume=True)
-        return Mount(str(volume.path), mount.mount_path, read_only, propagation=propagation)
+            return Mount(volume.engine_volume, target, read_only, volume=True)
+        return Mount(str(volume.path), target, read_only, propagation=propagation)
 
 
 def _mounted(pod: Pod) -> list[Volume]:
