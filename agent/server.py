@@ -90,41 +90,42 @@ class AgentServer:
         return response
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
-        wanted = _wanted(request)
-        pod, template = self._asked(request)
-        container = await self._running(pod, template.name, f'container not found ("{template.name}")')
-        command = request.query.getall("command", [])
-        if not command:
-            raise web.HTTPBadRequest(text="you must specify at least one command for the container")
-        return await self._converse(
-            request, wanted, lambda: self._runtime.open_exec(container.id, command, wanted.tty, wanted.stdin)
-        )
+        async def opened(pod: Pod, template: Template, wanted: streams.Wanted) -> ExecSession:
+            container = await self._running(pod, template.name, f'container not found ("{template.name}")')
+            command = request.query.getall("command", [])
+            return await self._runtime.open_exec(container.id, command, wanted.tty, wanted.stdin)
+
+        return await self._converse(request, opened, "error executing command in container")
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        pod, template = self._asked(request)
-        wanted = _wanted(request)._replace(tty=template.tty)  # whether it has a terminal was settled at its creation
-        why = f"container {template.name} not found in pod {pod.metadata.name}_{pod.metadata.namespace}"
-        container = await self._running(pod, template.name, why)
-        stdin = wanted.stdin and template.stdin
-        return await self._converse(request, wanted, lambda: self._runtime.attach(container.id, wanted.tty, stdin))
+        async def opened(pod: Pod, template: Template, wanted: streams.Wanted) -> ExecSession:
+            why = f"container {template.name} not found in pod {pod.metadata.name}_{pod.metadata.namespace}"
+            container = await self._running(pod, template.name, why)
+            return await self._runtime.attach(container.id, template.tty, wanted.stdin and template.stdin)
+
+        return await self._converse(request, opened, "error attaching to container")
 
     async def _converse(
-        self, request: web.Request, wanted: streams.Wanted, open_: Callable[[], Awaitable[ExecSession]]
+        self,
+        request: web.Request,
+        opened: Callable[[Pod, Template, streams.Wanted], Awaitable[ExecSession]],
+        failing: str,
     ) -> web.StreamResponse:
-        """Open the session first, so that a refusal of the engine is still an HTTP answer."""
+        """Open a session and pump it. Why there is none is told where the client looks for how one ended."""
         socket = web.WebSocketResponse(protocols=streams.PROTOCOLS, max_msg_size=0, compress=False)
-        if not socket.can_prepare(request).protocol:
-            raise web.HTTPBadRequest(text=f"unable to upgrade: one of {', '.join(streams.PROTOCOLS)} is needed")
+        await socket.prepare(request)
         try:
-            session = await open_()
+            wanted = _wanted(request)
+            pod, template = self._asked(request)
+            if request.path.startswith("/attach/"):
+                wanted = wanted._replace(tty=template.tty)  # whether it has a terminal was settled at its creation
+            session = await opened(pod, template, wanted)
+        except web.HTTPException as refusal:
+            await streams.refuse(socket, f"unable to upgrade connection: {refusal.text}")
         except EngineError as error:
-            raise web.HTTPInternalServerError(text=str(error)) from error
-        try:
-            await socket.prepare(request)
-        except BaseException:
-            await session.close()
-            raise
-        await streams.converse(socket, session, wanted)
+            await streams.refuse(socket, f"{failing}: {error}")
+        else:
+            await streams.converse(socket, session, wanted)
         return socket
 
     def _asked(self, request: web.Request) -> tuple[Pod, Template]:

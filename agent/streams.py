@@ -17,6 +17,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from agent.runtime.protocol import EngineError, ExecSession
+from kubeapi.errors import internal_error
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -48,14 +49,6 @@ def non_zero(code: int) -> dict[str, Any]:
     causes = [{"reason": "ExitCode", "message": str(code)}]
     head = {"metadata": {}, "status": "Failure", "message": told, "reason": "NonZeroExitCode"}
     return head | {"details": {"causes": causes}}
-
-
-def failure(message: str) -> dict[str, Any]:
-    """The status of a session that broke."""
-    told = f"Internal error occurred: {message}"
-    details = {"causes": [{"message": message}]}
-    head = {"metadata": {}, "status": "Failure", "message": told, "reason": "InternalError"}
-    return head | {"details": details, "code": 500}
 
 
 def terminal_size(data: bytes) -> tuple[int, int] | None:
@@ -121,11 +114,21 @@ async def _speak(socket: web.WebSocketResponse, session: ExecSession, wanted: Wa
 
 
 async def _end(socket: web.WebSocketResponse, speaking: asyncio.Task[dict[str, Any]]) -> None:
-    """Tell the status and close; a client that has left meanwhile is told nothing."""
+    """Tell how the command ended; a client that has left meanwhile is told nothing."""
     with contextlib.suppress(ConnectionError):
         try:
             status = speaking.result()
         except EngineError as error:
-            status = failure(str(error))
-        await socket.send_bytes(bytes([ERROR]) + orjson.dumps(status))
-        await socket.close()
+            status = internal_error(str(error)).status()
+        await _tell(socket, status)
+
+
+async def refuse(socket: web.WebSocketResponse, why: str) -> None:
+    """Tell why there is no session."""
+    with contextlib.suppress(ConnectionError):
+        await _tell(socket, internal_error(why).status())
+
+
+async def _tell(socket: web.WebSocketResponse, status: dict[str, Any]) -> None:
+    await socket.send_bytes(bytes([ERROR]) + orjson.dumps(status))
+    await socket.close()

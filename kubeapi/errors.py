@@ -106,6 +106,13 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def internal_error(message: str) -> ApiError:
+    """500: something behind the API failed; the message is its own."""
+    return ApiError(
+        500, "InternalError", f"Internal error occurred: {message}", details={"causes": [{"message": message}]}
+    )
+
+
 def conflict(plural: str, group: str, name: str, why: str) -> ApiError:
     """409: the object is not as the request says."""
     full = f"{plural}.{group}" if group else plural

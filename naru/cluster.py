@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 import yaml
 
 from controlplane.admission.chain import Ranges
-from controlplane.apiserver.http import ADMIN
+from controlplane.apiserver.authentication import ADMIN
 from controlplane.apiserver.serve import serve
 from controlplane.controllers.manager import Manager
 from controlplane.store.sqlite import SqliteStore
@@ -36,7 +36,7 @@ async def control_plane(data_dir: pathlib.Path, config: ClusterConfig, controlle
     store = await SqliteStore.open(data_dir / "store.db")
     try:
         ranges = Ranges(ipaddress.IPv4Network(config.service_range))
-        async with serve(store, registry, clock, rng, data_dir, config.port, ranges=ranges) as server:
+        async with serve(store, registry, clock, rng, data_dir, config.port, ranges=ranges, node=config.node) as server:
             write_kubeconfig(data_dir, config)
             user, groups = ADMIN
             client = Client(server, registry, "naru-controllers", user=user, groups=groups)

@@ -59,6 +59,16 @@ def ensure_certificate(folder: Path, name: str, hosts: Sequence[str] = (), organ
     return certificate, key_file
 
 
+def ensure_signing_key(folder: Path) -> ec.EllipticCurvePrivateKey:
+    """The key that signs tokens of ServiceAccounts, in service-account.key."""
+    path = folder / "service-account.key"
+    if not path.exists():
+        _write(path, _private(ec.generate_private_key(ec.SECP256R1())), 0o600)
+    key = load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
+
+
 def ensure_token(path: Path) -> str:
     """The bearer token in a file; made if it is not there, whole or not at all."""
     with contextlib.suppress(FileExistsError):

@@ -25,6 +25,11 @@ SUBRESOURCE_KINDS: dict[str, dict[str, Any]] = {
     "eviction": {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ["create"]},
     "finalize": {"verbs": ["update"]},
     "status": {"verbs": ["get", "patch", "update"]},
+    "log": {"verbs": ["get"]},
+    "exec": {"kind": "PodExecOptions", "verbs": ["create", "get"]},
+    "attach": {"kind": "PodAttachOptions", "verbs": ["create", "get"]},
+    "portforward": {"kind": "PodPortForwardOptions", "verbs": ["create", "get"]},
+    "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest", "verbs": ["create"]},
 }
 
 

@@ -1,29 +1,35 @@
-"""HTTP around the API server: one catch-all route of FastAPI, TLS, bearer tokens, and a unix socket that needs none.
+"""HTTP around the API server: one catch-all route of FastAPI, one for WebSockets, TLS, and a unix socket beside it.
 
-Who asks is decided here; what is answered, in `server.py`. The unix socket is for those the file system lets in (0600).
+Who asks, and whether it may, is settled here; what is answered, in `server.py`. The unix socket is for those the file system
+lets in (0600).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 from fastapi import Request as HttpRequest
 from fastapi import Response as HttpResponse
 from fastapi.responses import StreamingResponse
+from starlette.requests import HTTPConnection
 
-from controlplane.apiserver.certs import ensure_certificate, ensure_token
+from controlplane.apiserver import authorization
+from controlplane.apiserver.authentication import ANONYMOUS, Anyone, Who
+from controlplane.apiserver.certs import ensure_certificate
+from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
+from controlplane.apiserver.routing import route
 from controlplane.apiserver.server import LARGEST_BODY, ApiServer, refusal
+from controlplane.apiserver.tunnel import tunnel
 from kubeapi.client.transport import Request, Response
-from kubeapi.errors import ApiError
+from kubeapi.errors import ApiError, bad_request
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-ADMIN = ("admin", ("system:masters", "system:authenticated"))
 OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 GRACE = 2
 
@@ -32,29 +38,44 @@ class ListenError(Exception):
     """A server ended before it was asked to, for example because its port is taken."""
 
 
-def who_asks(headers: Mapping[str, str], token: str) -> tuple[str, tuple[str, ...]] | None:
-    """The user and groups of a request by its bearer token, or None."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    good = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
-    return ADMIN if good else None
-
-
-def application(server: ApiServer, token: str | None) -> FastAPI:
-    """The ASGI application. Without a token every caller is the administrator (the unix socket)."""
+def application(server: ApiServer, nodes: NodeProxy, who: Who) -> FastAPI:
+    """The ASGI application: `who` says who asks, `nodes` takes the connections that go on to a node."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
     async def handle(http: HttpRequest) -> HttpResponse:
-        asking = ADMIN if token is None else who_asks(http.headers, token)
-        if asking is None and http.url.path not in OPEN_PATHS:
-            return plain(refusal(ApiError(401, "Unauthorized", "Unauthorized")))
-        user, groups = asking or ("system:anonymous", ("system:unauthenticated",))
-        body = await read_body(http)
-        query = tuple(http.query_params.multi_items())
-        request = Request(http.method, http.url.path, query, http.headers, body, user, groups)
+        try:
+            request = admitted(server, who, http, http.method)
+        except ApiError as error:
+            return plain(refusal(error))
+        request.body = await read_body(http)
         return plain(await server.send(request))
 
+    async def connect(socket: WebSocket) -> None:
+        try:
+            request = admitted(server, who, socket, "GET")
+            target = route(server.registry, request.path)
+            if target is None or target.subresource not in PROTOCOLS:
+                raise bad_request("only exec, attach and portforward of pods are served over WebSocket")
+            await tunnel(socket, nodes, target, request)
+        except ApiError as error:
+            await socket.send_denial_response(plain(refusal(error)))
+
     app.add_api_route("/{path:path}", handle, methods=METHODS, include_in_schema=False, response_model=None)
+    app.add_api_websocket_route("/{path:path}", connect)
     return app
+
+
+def admitted(server: ApiServer, who: Who, connection: HTTPConnection, method: str) -> Request:
+    """The request that a connection begins, without its body, if its user may make it; 401 and 403 otherwise."""
+    query = tuple(connection.query_params.multi_items())
+    request = Request(method, connection.url.path, query, connection.headers)
+    identity = who.identity(connection.headers)
+    if identity is None and request.path not in OPEN_PATHS:
+        raise ApiError(401, "Unauthorized", "Unauthorized")
+    request.user, request.groups = identity or ANONYMOUS
+    if identity is not None:
+        authorization.check(identity, server.registry, request)
+    return request
 
 
 async def read_body(http: HttpRequest) -> bytes:
@@ -86,16 +107,19 @@ def plain(response: Response) -> HttpResponse:
 
 
 @contextlib.asynccontextmanager
-async def serving(server: ApiServer, data_dir: Path, host: str, port: int) -> AsyncIterator[None]:
+async def serving(
+    server: ApiServer, nodes: NodeProxy, who: Who, data_dir: Path, host: str, port: int
+) -> AsyncIterator[None]:
     """Listen on HTTPS at host and port and on DATA_DIR/naru.sock, from the first yield until the block ends."""
     certificate, key = ensure_certificate(data_dir, "apiserver", ["localhost", "kubernetes", "127.0.0.1", host])
-    token, socket = ensure_token(data_dir / "token"), data_dir / "naru.sock"
+    socket = data_dir / "naru.sock"
     socket.unlink(missing_ok=True)
-    common = {"loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False, "lifespan": "off"}
-    tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key), "host": host, "port": port}
+    common: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False}
+    common |= {"lifespan": "off", "ws_per_message_deflate": False, "timeout_graceful_shutdown": GRACE}
+    tls: dict[str, Any] = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key), "host": host, "port": port}
     configs = [
-        uvicorn.Config(application(server, token), timeout_graceful_shutdown=GRACE, **common, **tls),  # type: ignore[arg-type]
-        uvicorn.Config(application(server, None), timeout_graceful_shutdown=GRACE, uds=str(socket), **common),  # type: ignore[arg-type]
+        uvicorn.Config(application(server, nodes, who), **common, **tls),
+        uvicorn.Config(application(server, nodes, Anyone()), uds=str(socket), **common),
     ]
     listeners = [Listener(config) for config in configs]
     running = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]

@@ -12,8 +12,9 @@ from kubeapi.errors import ApiError
 from kubeapi.registry import Kind, Registry
 
 EXTRA_SUBRESOURCES = {
-    "pods": ("binding", "eviction"),
+    "pods": ("attach", "binding", "eviction", "exec", "log", "portforward"),
     "namespaces": ("finalize",),
+    "serviceaccounts": ("token",),
 }
 
 

@@ -6,9 +6,9 @@ Status body here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,11 +36,26 @@ LARGEST_BODY = 3 * 1024 * 1024
 HEALTH = ("/healthz", "/livez", "/readyz")
 
 
+class Doors(NamedTuple):
+    """What others answer: whole paths (`/apis/...`), and subresources by resource and name (`pods/log`)."""
+
+    paths: Mapping[str, Callable[[Request], Awaitable[Response]]] = {}
+    subresources: Mapping[str, Callable[[Target, Request], Awaitable[Response]]] = {}
+
+
 class ApiServer:
     """Answers requests on the registry's kinds. `admission` decides defaults that need other objects."""
 
-    def __init__(self, store: Store, registry: Registry, clock: Clock, rng: Random, admission: Admission) -> None:
-        self.store, self.registry, self.clock = store, registry, clock
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        rng: Random,
+        admission: Admission,
+        doors: Doors = Doors(),  # noqa: B008 - immutable
+    ) -> None:
+        self.store, self.registry, self.clock, self.doors = store, registry, clock, doors
         self.writer = Writer(store, admission, clock, rng)
         self.reader, self.watcher = Reader(store, clock), Watcher(store, clock, rng)
         self.openapi = OpenApi(registry)
@@ -66,9 +81,13 @@ class ApiServer:
             return Response(200, [("content-type", "text/plain; charset=utf-8")], b"ok")
         if request.path.rstrip("/") == "/apply":
             return await apply_door.answer_apply(self, self.registry, request)
+        if door := self.doors.paths.get(request.path.rstrip("/")):
+            return await door(request)
         target = route(self.registry, request.path)
         if target is None:
             return self._described(request)
+        if way := self.doors.subresources.get(f"{target.kind.plural}/{target.subresource}"):
+            return await way(target, request)
         form = negotiate(request.headers.get("accept", ""))
         if not target.name:
             return await self._collection(target, request, form)

@@ -1,0 +1,70 @@
+"""Who asks: a bearer token becomes a user and its groups, or nobody.
+
+Three kinds of tokens are known: the administrator's and each agent's, which are files of the data directory, and the signed
+ones of ServiceAccounts.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+
+class Identity(NamedTuple):
+    """A user and its groups, in Kubernetes' names."""
+
+    user: str
+    groups: tuple[str, ...]
+
+
+AUTHENTICATED = "system:authenticated"
+ADMIN = Identity("admin", ("system:masters", AUTHENTICATED))
+ANONYMOUS = Identity("system:anonymous", ("system:unauthenticated",))
+
+
+def node_identity(name: str) -> Identity:
+    """The agent of a node."""
+    return Identity(f"system:node:{name}", ("system:nodes", AUTHENTICATED))
+
+
+class Who(Protocol):
+    """Says who asks."""
+
+    def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        """Who sent these headers (lower case); None for no token, or one that is not good."""
+        ...
+
+
+class Signed(Protocol):
+    """What knows the tokens of ServiceAccounts."""
+
+    def identity(self, token: str) -> Identity | None:
+        """Whose token it is; None when it is not good, or no longer."""
+        ...
+
+
+class Authenticator:
+    """Knows `fixed` tokens by heart and asks `signed` for all others."""
+
+    def __init__(self, fixed: Mapping[str, Identity], signed: Signed) -> None:
+        self._fixed, self._signed = [*fixed.items()], signed
+
+    def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        """Who sent these headers (lower case); None for no token, or one that is not good."""
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = given.strip()
+        for known, identity in self._fixed:
+            if hmac.compare_digest(token.encode(), known.encode()):
+                return identity
+        return self._signed.identity(token)
+
+
+class Anyone:
+    """Everyone is the administrator: behind the unix socket, which the file system guards."""
+
+    def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        """The administrator."""
+        return ADMIN

@@ -1,0 +1,244 @@
+"""Logs, exec, attach and port-forward of a pod, fetched from the agent of its node.
+
+A request is checked here in Kubernetes' order and words: the pod, its container, whether it has a node, where that node's
+agent listens. Logs are then an answer of chunks as any other (`logs`); the others become a connection that stays open both
+ways (`connect`), which `tunnel.py` pumps. Agents let in nobody but the holder of the API server's client certificate.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import aiohttp
+import yarl
+
+from controlplane.apiserver.options import query_of
+from controlplane.apiserver.routing import Target, key_of
+from controlplane.apiserver.server import not_allowed
+from controlplane.store import Store
+from kubeapi.client.transport import Request, Response
+from kubeapi.core_v1.types import Node, Pod
+from kubeapi.errors import ApiError, Cause, bad_request, forbidden, internal_error, invalid, invalid_object, not_found
+from kubeapi.registry import Registry
+
+AGENT_PORT = 10250
+COMMANDS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+PROTOCOLS = {"exec": COMMANDS, "attach": COMMANDS, "portforward": ("SPDY/3.1+portforward.k8s.io",)}
+FLAGS = ("1", "true")
+NO_SPDY = "SPDY is not served: use a client that speaks WebSocket, as kubectl does since 1.31"
+
+
+class Location(NamedTuple):
+    """Where an agent answers: URL, the node's name as its certificate has it, and the address as people know it."""
+
+    url: yarl.URL
+    node: str
+    shown: yarl.URL
+
+
+class UnreachableError(Exception):
+    """No agent answers at a location; the text is what Go would say of it."""
+
+
+class NodeProxy:
+    """Reaches the agents; `tls` holds the cluster's CA and the certificate that agents let in."""
+
+    def __init__(self, store: Store, registry: Registry, tls: ssl.SSLContext) -> None:
+        self._store, self._registry, self._tls = store, registry, tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Release connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def logs(self, target: Target, request: Request) -> Response:
+        """GET .../pods/NAME/log."""
+        if request.method != "GET":
+            raise not_allowed()
+        query = query_of(request)
+        check_log_options(target.name, query)
+        pod = self._pod(target)
+        container = container_named(pod, query.get("container", ""))
+        if not pod.spec.node_name:
+            return Response(204)
+        passed = [(k, v) for k, v in request.query if k not in ("container", "pretty", "insecureSkipTLSVerifyBackend")]
+        where = self._location(pod, "containerLogs", container, passed)
+        session = self._open()
+        try:
+            answer = await session.get(where.url, server_hostname=where.node)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ApiError(500, "", f'Get "{where.shown}": {dial_error(where, error)}') from error
+        if answer.status >= 400:
+            async with answer:
+                raise refused(target, answer.status, await answer.text())
+        media = answer.headers.get("content-type", "text/plain")
+        return Response(answer.status, [("content-type", media)], stream=_chunks(answer))
+
+    async def plain(self, target: Target, request: Request) -> Response:
+        """Exec, attach or port-forward asked for without a WebSocket: the refusal that a WebSocket would get, or why not."""
+        if request.method not in ("GET", "POST"):
+            raise not_allowed()
+        where = self.locate(target, request)
+        if not request.headers.get("upgrade"):
+            raise bad_request("Upgrade request required")
+        try:
+            async with self._open().get(where.url.with_path("/healthz").with_query(None), server_hostname=where.node):
+                pass
+        except (aiohttp.ClientError, OSError) as error:
+            raise ApiError(500, "", f"error dialing backend: {dial_error(where, error)}") from error
+        raise ApiError(501, "NotImplemented", NO_SPDY, details={})
+
+    def locate(self, target: Target, request: Request) -> Location:
+        """Where the agent answers an exec, attach or port-forward; ApiError for what can't be asked of any agent."""
+        pod, query = self._pod(target), query_of(request)
+        forward = target.subresource == "portforward"
+        container = "" if forward else container_named(pod, query.get("container", ""))
+        if not pod.spec.node_name:
+            raise bad_request(f"pod {target.name} does not have a host assigned")
+        if forward:
+            passed = [(k, v) for k, v in request.query if k == "ports"]
+            return self._location(pod, "portForward", "", passed)
+        wanted = {"input": "stdin", "output": "stdout", "error": "stderr", "tty": "tty"}
+        passed = [(theirs, "1") for theirs, ours in wanted.items() if query.get(ours, "").lower() in FLAGS]
+        passed += [(k, v) for k, v in request.query if k == "command"]
+        return self._location(pod, target.subresource, container, passed)
+
+    async def connect(self, where: Location, protocol: str) -> aiohttp.ClientWebSocketResponse:
+        """The agent's end of a connection, or UnreachableError."""
+        try:
+            return await self._open().ws_connect(
+                where.url, protocols=(protocol,), server_hostname=where.node, max_msg_size=0
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnreachableError(dial_error(where, error)) from error
+
+    def _pod(self, target: Target) -> Pod:
+        entry = self._store.get(target.key)
+        if entry is None:
+            raise target.not_found()
+        return Pod.from_json(entry.value)
+
+    def _location(self, pod: Pod, verb: str, container: str, query: Sequence[tuple[str, str]]) -> Location:
+        name = pod.spec.node_name
+        kind = self._registry.of(Node)
+        entry = self._store.get(key_of(kind, "", name))
+        if entry is None:
+            raise not_found("nodes", "", name)
+        node = Node.from_json(entry.value)
+        addresses = {a.type: a.address for a in reversed(node.status.addresses)}
+        address = addresses.get("InternalIP", "")
+        if not address:
+            raise ApiError(500, "", f"no preferred addresses found; known addresses: {[*addresses.values()]}")
+        port = node.status.daemon_endpoints.kubelet_endpoint.port or AGENT_PORT
+        path = "/".join(p for p in ("", verb, pod.metadata.namespace, pod.metadata.name, container) if p or p == "")
+        shown = yarl.URL.build(scheme="https", host=address, port=port, path=path, query=[*query])
+        return Location(shown.with_host("127.0.0.1") if is_own(address) else shown, name, shown)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
+            # No total limit: a followed log lives for hours. An agent that does not answer a connect is told after 10 s.
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        return self._session
+
+
+async def _chunks(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    try:
+        async for chunk in answer.content.iter_any():
+            yield chunk
+    except aiohttp.ClientError:
+        pass  # the agent has gone: what it said so far is what there is
+    finally:
+        answer.close()
+
+
+def is_own(address: str) -> bool:
+    """Whether an address is one of this machine's: only those can be bound."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def dial_error(where: Location, error: BaseException) -> str:
+    """A failed connect in Go's words."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    host = f"{where.shown.host}:{where.shown.port}"
+    if isinstance(cause, TimeoutError):
+        return f"dial tcp {host}: i/o timeout"
+    if isinstance(cause, OSError) and cause.errno:
+        words = {111: "connection refused", 113: "no route to host", 101: "network is unreachable"}
+        return f"dial tcp {host}: connect: {words.get(cause.errno, str(cause.strerror))}"
+    return str(cause)
+
+
+def refused(target: Target, status: int, text: str) -> ApiError:
+    """An agent's refusal as the API server passes it on (GenericHttpResponseChecker)."""
+    match status:
+        case 400:
+            return bad_request(text)
+        case 404:
+            why = f"the server could not find the requested resource ( pods/{target.subresource} {target.name})"
+            causes = [{"reason": "UnexpectedServerResponse", "message": text}]
+            return ApiError(404, "NotFound", why, details={"name": target.name, "kind": "pods/log", "causes": causes})
+    return internal_error(text)
+
+
+def container_named(pod: Pod, name: str) -> str:
+    """The container that is meant; the only one when none is named (400 when there are more, or it is not there)."""
+    spec, own = pod.spec, pod.metadata.name
+    names, inits = [c.name for c in spec.containers], [c.name for c in spec.init_containers]
+    if not name:
+        if len(names) == 1:
+            return names[0]
+        why = f"a container name must be specified for pod {own}, choose one of: [{' '.join(names)}]"
+        raise bad_request(why + (f" or one of the init containers: [{' '.join(inits)}]" if inits else ""))
+    if name not in (*names, *inits, *(c.name for c in spec.ephemeral_containers)):
+        raise bad_request(f"container {name} is not valid for pod {own}")
+    return name
+
+
+def check_log_options(pod: str, query: dict[str, str]) -> None:
+    """Raises what Kubernetes answers to PodLogOptions that are none."""
+    causes: list[Cause] = []
+    numbers = {name: _number(query, name) for name in ("tailLines", "limitBytes", "sinceSeconds")}
+    tail, limit, seconds = numbers.values()
+    if tail is not None and tail < 0:
+        causes.append(invalid("tailLines", tail, "must be greater than or equal to 0"))
+    if limit is not None and limit < 1:
+        causes.append(invalid("limitBytes", limit, "must be greater than 0"))
+    if seconds is not None and query.get("sinceTime"):
+        causes.append(forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    elif seconds is not None and seconds < 1:
+        causes.append(invalid("sinceSeconds", seconds, "must be greater than 0"))
+    if query.get("stream", "All") != "All":
+        causes.append(forbidden("stream", "may not be specified"))
+    if moment := query.get("sinceTime"):
+        try:
+            datetime.fromisoformat(moment)
+        except ValueError:
+            raise bad_request(
+                f'parsing time "{moment}" as "2006-01-02T15:04:05Z07:00": cannot parse "{moment}"'
+            ) from None
+    if causes:
+        raise invalid_object("PodLogOptions", "", pod, causes)
+
+
+def _number(query: dict[str, str], name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
