@@ -43,5 +43,5 @@ def test_an_account_is_refused_in_kubernetes_words(request_: Request, about: str
 
 
 def test_a_path_that_is_no_resource_is_refused_by_its_name() -> None:
-    with pytest.raises(ApiError, match='forbidden: User ".*" cannot post path "/apply"'):
+    with pytest.raises(ApiError, match=r'forbidden: User ".*" cannot post path "/apply"'):
         authorization.check(ACCOUNT, KINDS, Request("POST", "/apply"))
