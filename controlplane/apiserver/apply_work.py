@@ -5,6 +5,7 @@ Every step goes through the server's own door, entered as the user who asks, and
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
@@ -65,7 +66,7 @@ class Work:
 
     async def apply(self, items: list[Item], tried: list[Outcome]) -> AsyncGenerator[Record, None]:
         """Apply all, prune, wait; a record for each step."""
-        tally, done, made = Tally(len(items)), [], set()
+        tally, done, made = Tally(), [], set()
         for item, would_be in zip(items, tried, strict=True):
             outcome = would_be
             if not self.asked.dry_run:
@@ -87,7 +88,7 @@ class Work:
 
     async def delete(self, items: list[Item]) -> AsyncGenerator[Record, None]:
         """Delete all, last needed first, and wait until they are gone."""
-        tally, going = Tally(len(items)), []
+        tally, going = Tally(), []
         for item in reversed(items):
             outcome = await self._delete(item, "deleted")
             if outcome.outcome == "deleted":
@@ -159,10 +160,10 @@ class Work:
 
 
 class Tally:
-    """Counts records on their way, for the sum at the end."""
+    """Counts records on their way, and the time, for the sum at the end."""
 
-    def __init__(self, objects: int) -> None:
-        self.objects = objects
+    def __init__(self) -> None:
+        self.begun = asyncio.get_running_loop().time()
         self.outcomes: dict[str, int] = {}
         self.states: dict[tuple[str, str, str], State] = {}
 
@@ -192,7 +193,8 @@ class Tally:
             return End(False, f"{said}; {what}: {names}", 504 if waiting else 422)
         if self.failed:
             return End(False, said, 422)
-        return End(True, f"{said}; all {goal}" if asked.wait else said)
+        took = asyncio.get_running_loop().time() - self.begun
+        return End(True, f"{said}; all {goal} after {took:.1f} s" if asked.wait else said)
 
 
 def warnings_of(response: Response) -> list[str]:

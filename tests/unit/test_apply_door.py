@@ -242,7 +242,7 @@ async def test_waiting_tells_each_step_until_a_deployment_is_rolled_out(door: Do
         "1 of 2 updated replicas are available",
     ]
     assert said[-2]["state"] == "ready"
-    assert said[-1] == {"ok": True, "message": "2 created; all ready", "code": 200}
+    assert said[-1]["ok"] and said[-1]["message"].startswith("2 created; all ready after ")
 
 
 async def test_what_is_not_ready_in_time_is_named(door: Door) -> None:

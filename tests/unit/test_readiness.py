@@ -26,9 +26,9 @@ def judged(obj: Model, *related: Model, rule: Rule | None = None) -> Verdict:
     return (rule or RULES[type(obj)]).judge(obj, related)
 
 
-def deployment(generation: int = 1, replicas: int = 2, **status: Any) -> Model:
+def deployment(generation: int = 1, wanted: int = 2, **status: Any) -> Model:
     meta = {"name": "web", "generation": generation}
-    return made("Deployment", metadata=meta, spec={"replicas": replicas}, status={"observedGeneration": 1, **status})
+    return made("Deployment", metadata=meta, spec={"replicas": wanted}, status={"observedGeneration": 1, **status})
 
 
 def stuck(name: str, reason: str, message: str = "") -> Pod:
@@ -48,7 +48,7 @@ ROLLED_OUT = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
     ("obj", "state", "message"),
     [
         (deployment(**ROLLED_OUT), "ready", ""),
-        (deployment(replicas=0), "ready", ""),
+        (deployment(wanted=0), "ready", ""),
         (deployment(generation=2, **ROLLED_OUT), "waiting", "spec update to be observed"),
         (deployment(**ROLLED_OUT | {"updatedReplicas": 1}), "waiting", "1 out of 2 new replicas have been updated"),
         (deployment(**ROLLED_OUT | {"replicas": 3}), "waiting", "1 old replicas are pending termination"),
