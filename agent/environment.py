@@ -16,6 +16,17 @@ from kubeapi.core_v1.types import Container, ObjectFieldSelector, Pod, ResourceF
 from kubeapi.quantity import parse
 
 Sources = Mapping[tuple[str, str], Mapping[str, bytes] | None]
+ESCAPED = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    "\\": r"\\",
+    '"': r"\"",
+}
 ANNOTATION = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -68,6 +79,18 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return re.sub(r"\$\$|\$\(([^()]*)\)", replace, text)
 
 
+def quoted(text: str) -> str:
+    """Text in double quotes as Go's %q prints it."""
+
+    def shown(char: str) -> str:
+        if char in ESCAPED or char.isprintable():
+            return ESCAPED.get(char, char)
+        code = ord(char)
+        return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+    return f'"{"".join(map(shown, text))}"'
+
+
 def field_value(pod: Pod, ref: ObjectFieldSelector, around: Surroundings) -> str:
     """What a fieldRef points to."""
     path = ref.field_path
@@ -81,9 +104,9 @@ def field_value(pod: Pod, ref: ObjectFieldSelector, around: Surroundings) -> str
         case "metadata.uid":
             return pod.metadata.uid
         case "metadata.labels":
-            return "\n".join(f'{k}="{v}"' for k, v in sorted(pod.metadata.labels.items()))
+            return "\n".join(f"{k}={quoted(v)}" for k, v in sorted(pod.metadata.labels.items()))
         case "metadata.annotations":
-            return "\n".join(f'{k}="{v}"' for k, v in sorted(pod.metadata.annotations.items()))
+            return "\n".join(f"{k}={quoted(v)}" for k, v in sorted(pod.metadata.annotations.items()))
         case "spec.nodeName":
             return pod.spec.node_name
         case "spec.serviceAccountName":

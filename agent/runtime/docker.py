@@ -36,6 +36,7 @@ from agent.runtime.protocol import (
     ExecSession,
     Image,
     ImageNotFoundError,
+    Mount,
     PodRef,
     RuntimeEvent,
     Sandbox,
@@ -194,7 +195,7 @@ class DockerRuntime:
                 network_mode=joined,
                 ipc_mode=joined,
                 pid_mode="host" if spec.host_pid else joined if spec.share_pids else None,
-                binds=[_bind(m.source, m.target, m.read_only, m.propagation) for m in spec.mounts],
+                binds=[_bind(m) for m in spec.mounts],
                 cpu_shares=r.cpu_shares or None,
                 cpu_quota=r.cpu_quota or None,
                 cpu_period=CPU_PERIOD if r.cpu_quota else None,
@@ -390,9 +391,10 @@ async def _threaded(stream: Any, close: Callable[[], None]) -> AsyncGenerator[An
             close()
 
 
-def _bind(source: str, target: str, read_only: bool, propagation: str) -> str:
-    options = ",".join(filter(None, ["ro" if read_only else "rw", propagation]))
-    return f"{source}:{target}:{options}"
+def _bind(mount: Mount) -> str:
+    """A mount as the engine takes it. A new volume stays empty: the engine would fill it with what the image has there."""
+    options = ["ro" if mount.read_only else "rw", mount.propagation, "nocopy" if mount.volume else ""]
+    return f"{mount.source}:{mount.target}:{','.join(filter(None, options))}"
 
 
 def _image(seen: dict[str, Any]) -> Image:

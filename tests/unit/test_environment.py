@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.environment import ConfigError, Surroundings, amount, environment, expand
-from kubeapi.core_v1.types import Container, Pod
+from agent.environment import ConfigError, Surroundings, amount, environment, expand, field_value, quoted
+from kubeapi.core_v1.types import Container, ObjectFieldSelector, Pod
 
 POD = Pod.model_validate({"metadata": {"name": "p", "namespace": "ns", "labels": {"l": "x"}}, "spec": {}})
 
@@ -28,6 +28,12 @@ def test_resources_are_rounded_up_in_units_of_the_divisor() -> None:
 
 def test_label_by_field_reference() -> None:
     assert variables({"name": "L", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['l']"}}}) == {"L": "x"}
+
+
+def test_labels_and_annotations_are_quoted_as_go_does() -> None:
+    assert quoted('{"a": 1}\n\t\\ é\x01\u200b') == r'"{\"a\": 1}\n\t\\ é\x01\u200b"'
+    of = ObjectFieldSelector(field_path="metadata.labels")
+    assert field_value(POD, of, Surroundings()) == 'l="x"'
 
 
 def test_missing_key_is_told_in_the_kubelets_words() -> None:
