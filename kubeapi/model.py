@@ -11,9 +11,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    WrapSerializer,
+)
 from pydantic.alias_generators import to_camel
 
 from kubeapi import quantity
@@ -100,6 +108,14 @@ def _to_base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
+def _from_nil(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _to_nil(value: list[Any], write: SerializerFunctionWrapHandler) -> Any:
+    return write(value) if value else None
+
+
 def _canonical(value: Any) -> Any:
     number = isinstance(value, (str, int, float)) and not isinstance(value, bool)
     return quantity.canonical(value) if number else value
@@ -116,4 +132,6 @@ Bytes = Annotated[
     GoType("[]uint8"),
 ]
 Quantity = Annotated[str, BeforeValidator(_canonical), GoType("resource.Quantity")]
+T = TypeVar("T")
+NilList = Annotated[list[T], BeforeValidator(_from_nil), WrapSerializer(_to_nil)]  # Go writes an empty one as null
 IntOrString = Annotated[int | str, GoType("intstr.IntOrString")]

@@ -107,6 +107,8 @@ VALUES = set(
         "orphanDependentsDefault",
     ]
 )
+# Lists without omitempty that the schema does not require: null while they are empty.
+NIL_LISTS = {"EndpointSlice.endpoints", "EndpointSlice.ports"}
 POINTER_NUMBERS = {
     "AzureDiskVolumeSource.readOnly",
     "CSIVolumeSource.readOnly",
@@ -276,6 +278,9 @@ class Writer:
         if annotation == "Any":
             optional = " | None"
             default = "None"
+        elif keys & NIL_LISTS:
+            self.imports |= {"from kubeapi.model import always", "from kubeapi.model import NilList"}
+            annotation, default = annotation.replace("list[", "NilList[", 1), "always(list)"
         elif annotation.startswith("list[") or annotation.startswith("dict["):
             if required:
                 self.imports.add("from kubeapi.model import always")

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.owners import reference_to
 from controlplane.controllers.pods import is_finished, is_ready
+from controlplane.controllers.triggers import Seen, annotated, earliest_news, triggers_of
 from kubeapi.core_v1.types import EndpointAddress, Endpoints, EndpointSubset, ObjectReference, Pod, Service, ServicePort
 from kubeapi.core_v1.types import EndpointPort as SubsetPort
 from kubeapi.discovery_v1.types import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
@@ -56,8 +58,7 @@ def endpoints_of(service: Service, pods: Iterable[Pod]) -> list[Target]:
     out: list[Target] = []
     always = service.spec.publish_not_ready_addresses
     for pod in sorted(pods, key=lambda p: p.metadata.name):
-        chosen = service.spec.selector.items() <= pod.metadata.labels.items()
-        if not chosen or not pod.status.pod_ip or is_finished(pod):
+        if not _selects(service, pod) or not pod.status.pod_ip or is_finished(pod):
             continue
         serving, terminating = is_ready(pod), pod.metadata.deletion_timestamp is not None
         ports = tuple(
@@ -148,6 +149,7 @@ class EndpointsController(Controller):
 
     def setup(self) -> None:
         self._made: dict[str, EndpointSlice] = {}  # by uid: created, and not shown by the informer yet
+        self._triggers: dict[str, Seen] = {}
         self.context.informer(EndpointSlice).on_change(self._seen)
         self._services = self.watch(Service, itself)
         self._pods = self.watch(Pod, self._services_of)
@@ -160,9 +162,8 @@ class EndpointsController(Controller):
                 self._made.pop(part.metadata.uid, None)
 
     def _services_of(self, pod: Pod) -> Iterable[str]:
-        labels = pod.metadata.labels.items()
         found = self._services.list(pod.metadata.namespace)
-        return [key_of(s) for s in found if s.spec.selector and s.spec.selector.items() <= labels]
+        return [key_of(s) for s in found if s.spec.selector and _selects(s, pod)]
 
     def _service_of_slice(self, part: EndpointSlice) -> Iterable[str]:
         if part.metadata.labels.get(MANAGED_BY) not in (CONTROLLER, MIRRORING):
@@ -172,6 +173,8 @@ class EndpointsController(Controller):
     async def reconcile(self, key: str) -> None:
         namespace, name = split(key)
         service, endpoints = self._services.get(namespace, name), self._endpoints.get(namespace, name)
+        if service is None:
+            self._triggers.pop(key, None)
         if service is None or service.spec.type == "ExternalName":
             managed = endpoints and endpoints.metadata.labels.get("endpoints.kubernetes.io/managed-by")
             if endpoints is not None and managed:
@@ -179,9 +182,12 @@ class EndpointsController(Controller):
             await self._keep_slices(key, None, CONTROLLER, [])
             await self._keep_slices(key, None, MIRRORING, [])
         elif service.spec.selector:
-            targets = endpoints_of(service, self._pods.list(namespace))
-            await self._keep_slices(key, service, CONTROLLER, to_slices(targets), _headless(service))
-            await self._keep_endpoints(service, endpoints, to_subsets(targets))
+            pods = [p for p in self._pods.list(namespace) if _selects(service, p)]
+            targets, triggers = endpoints_of(service, pods), triggers_of(service, pods)
+            trigger = earliest_news(self._triggers.get(key), triggers)
+            await self._keep_slices(key, service, CONTROLLER, to_slices(targets), _headless(service), trigger)
+            await self._keep_endpoints(service, endpoints, to_subsets(targets), trigger)
+            self._triggers[key] = triggers
         elif endpoints is not None and _mirrors(endpoints):
             labels = {k: v for k, v in endpoints.metadata.labels.items() if k != "endpoints.kubernetes.io/managed-by"}
             await self._keep_slices(key, endpoints, MIRRORING, mirrored(endpoints), labels)
@@ -195,6 +201,7 @@ class EndpointsController(Controller):
         manager: str,
         wanted: list[tuple[list[EndpointPort], list[Endpoint]]],
         labels: dict[str, str] | None = None,
+        trigger: datetime | None = None,
     ) -> None:
         namespace, name = split(key)
         marks = {MANAGED_BY: manager, SERVICE_NAME: name}
@@ -208,12 +215,14 @@ class EndpointsController(Controller):
                 part = found[i].clone()
                 part.metadata.labels, part.ports, part.endpoints = all_labels, ports, endpoints
                 if part != found[i]:
+                    part.metadata.annotations = annotated(part.metadata.annotations, trigger)
                     await self.client.update(part)
             elif owner is not None:
                 meta = ObjectMeta(
                     generate_name=f"{name}-",
                     namespace=namespace,
                     labels=all_labels,
+                    annotations=annotated({}, trigger),
                     owner_references=[reference_to(owner)],
                 )
                 made = EndpointSlice(metadata=meta, address_type="IPv4", ports=ports, endpoints=endpoints)
@@ -222,17 +231,25 @@ class EndpointsController(Controller):
         for part in found[len(wanted) :]:
             await self.client.delete(EndpointSlice, part.metadata.name, namespace, uid=part.metadata.uid)
 
-    async def _keep_endpoints(self, service: Service, found: Endpoints | None, subsets: list[EndpointSubset]) -> None:
+    async def _keep_endpoints(
+        self, service: Service, found: Endpoints | None, subsets: list[EndpointSubset], trigger: datetime | None
+    ) -> None:
         labels = (
             service.metadata.labels | {"endpoints.kubernetes.io/managed-by": "endpoint-controller"} | _headless(service)
         )
         if found is None:
             meta = ObjectMeta(name=service.metadata.name, namespace=service.metadata.namespace, labels=labels)
+            meta.annotations = annotated({}, trigger)
             await self.client.create(Endpoints(metadata=meta, subsets=subsets))
         elif found.subsets != subsets or found.metadata.labels != labels:
             changed = found.clone()
             changed.subsets, changed.metadata.labels = subsets, labels
+            changed.metadata.annotations = annotated(found.metadata.annotations, trigger)
             await self.client.update(changed)
+
+
+def _selects(service: Service, pod: Pod) -> bool:
+    return service.spec.selector.items() <= pod.metadata.labels.items()
 
 
 def _headless(service: Service) -> dict[str, str]:

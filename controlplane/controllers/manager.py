@@ -99,7 +99,8 @@ class Manager:
     async def _expire_events(self) -> None:
         client, limit = self._context.client, self._context.clock.now() - EVENT_LIFETIME
         for event in (await client.list(Event)).items:
-            last = event.last_timestamp or event.event_time or event.metadata.creation_timestamp
+            series = event.series.last_observed_time if event.series else None
+            last = series or event.last_timestamp or event.event_time or event.metadata.creation_timestamp
             if last is not None and last < limit:
                 try:
                     await client.delete(Event, event.metadata.name, event.metadata.namespace)

@@ -1,7 +1,8 @@
 """Volumes: claims find a PersistentVolume, or get one made; both stay while they are used, and are reclaimed after.
 
 `choose` is the static match (smallest that fits); the StorageClass provisioner naru.dev/docker-volume makes a
-PersistentVolume whose CSI handle is the name of a Docker volume on the claim's node. Watches claims, volumes, classes
+PersistentVolume whose CSI handle is the name of a Docker volume on the claim's node. It carries the provisioner's finalizer,
+which the agent of the node takes away once it has removed the Docker volume. Watches claims, volumes, classes
 and pods. Key: a claim (NAMESPACE/NAME), or a volume (/NAME).
 """
 
@@ -78,7 +79,9 @@ def make_volume(claim: PersistentVolumeClaim, class_: StorageClass, node: str) -
     rule = NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=[node])
     place = VolumeNodeAffinity(required=NodeSelector(node_selector_terms=[NodeSelectorTerm(match_expressions=[rule])]))
     return PersistentVolume(
-        metadata=ObjectMeta(name=name, annotations={PROVISIONED_BY: PROVISIONER}, finalizers=[PV_PROTECTION]),
+        metadata=ObjectMeta(
+            name=name, annotations={PROVISIONED_BY: PROVISIONER}, finalizers=[PV_PROTECTION, PROVISIONER]
+        ),
         spec=PersistentVolumeSpec(
             capacity={"storage": claim.spec.resources.requests["storage"]},
             access_modes=claim.spec.access_modes,

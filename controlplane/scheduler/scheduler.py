@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import platform
 from typing import Any, ClassVar
 
 import structlog
@@ -46,7 +47,7 @@ class Scheduler:
 
     def __init__(self, context: Context) -> None:
         self._context, self._client, self._clock = context, context.client, context.clock
-        self._recorder = Recorder(context.client, NAME, clock=context.clock)
+        self._recorder = Recorder(context.client, NAME, platform.node(), clock=context.clock, series=True)
         self._pending: dict[str, Pod] = {}
         self._parked: dict[str, Pod] = {}
         self._infos: dict[str, NodeInfo] = {}
@@ -64,7 +65,7 @@ class Scheduler:
         self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
         for informer in (self._claims, self._volumes, self._classes):
-            informer.on_change(self._unpark)
+            informer.on_change(self._volume_changed)
 
     async def start(self) -> None:
         """Begin to work; the informers are in step by now."""
@@ -115,7 +116,11 @@ class Scheduler:
         if old is None or new is None or _matters(old) != _matters(new):
             self._unpark()
 
-    def _unpark(self, *_: Any) -> None:
+    def _volume_changed(self, _old: Any, new: Any) -> None:
+        if new is not None:  # a claim, volume or class that goes helps nobody
+            self._unpark()
+
+    def _unpark(self) -> None:
         if self._parked:
             self._pending.update(self._parked)
             self._parked.clear()
@@ -198,7 +203,7 @@ class Scheduler:
                 self._parked[pod.metadata.uid] = pod
             return
         where = f"{pod.metadata.namespace}/{pod.metadata.name}"
-        self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where} to {node}")
+        self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where} to {node}", "Binding")
 
     async def _post(self, binding: Binding) -> None:
         meta = binding.metadata
@@ -220,7 +225,7 @@ class Scheduler:
         told = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
         if told is not None and told.message == message:
             return
-        self._recorder.event(pod, "Warning", "FailedScheduling", message)
+        self._recorder.event(pod, "Warning", "FailedScheduling", message, "Scheduling")
         condition = PodCondition(
             type="PodScheduled",
             status="False",

@@ -2,6 +2,9 @@
 
 Recording never waits and never fails the caller: Events are written in order by one task in the background. More than ten
 similar Events of one object within ten minutes (same reason, other words) are combined into one, as client-go does.
+
+There are two shapes of an Event, and a component keeps to one: counted (the older), and in series, the scheduler's: there
+the same reason again, in whatever words, only lengthens the series of the first.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class _Said(NamedTuple):
     type: str
     reason: str
     message: str
+    action: str
     at: datetime
 
 
@@ -41,19 +45,23 @@ class _Written(NamedTuple):
 
 
 class Recorder:
-    """Records Events of one component, on one host."""
+    """Records Events of one component, on one host; `series` chooses the shape."""
 
-    def __init__(self, client: Client, component: str, host: str = "", *, clock: Clock) -> None:
+    def __init__(self, client: Client, component: str, host: str = "", *, clock: Clock, series: bool = False) -> None:
         self._client, self._component, self._host, self._clock = client, component, host, clock
+        self._series = series
         self._queue: asyncio.Queue[_Said] = asyncio.Queue()
         self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
         self._similar: OrderedDict[tuple[str, ...], tuple[set[str], datetime]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
-    def event(self, obj: Any, type: str, reason: str, message: str) -> None:
-        """Record an Event (type Normal or Warning) about an object, or about an ObjectReference to one."""
+    def event(self, obj: Any, type: str, reason: str, message: str, action: str = "") -> None:
+        """Record an Event (type Normal or Warning) about an object, or about an ObjectReference to one.
+
+        `action` is what was being done (Binding, Scheduling); an Event in series must say it.
+        """
         reference = obj if isinstance(obj, ObjectReference) else reference_of(obj)
-        self._queue.put_nowait(_Said(reference, type, reason, message, self._clock.now()))
+        self._queue.put_nowait(_Said(reference, type, reason, message, action, self._clock.now()))
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write_all())
 
@@ -79,6 +87,8 @@ class Recorder:
                 self._queue.task_done()
 
     def _combined(self, said: _Said) -> _Said:
+        if self._series:
+            return said
         ref = said.reference
         group = (ref.uid, ref.namespace, ref.name, ref.field_path, said.type, said.reason)
         messages, last = self._similar.pop(group, (set(), said.at))
@@ -96,7 +106,7 @@ class Recorder:
 
     async def _write(self, said: _Said) -> None:
         ref = said.reference
-        combined = said.message.startswith("(combined from similar events)")
+        combined = self._series or said.message.startswith("(combined from similar events)")
         words = "" if combined else said.message
         key = (ref.uid, ref.namespace, ref.name, ref.field_path, said.type, said.reason, words)
         known = self._written.pop(key, None)
@@ -109,13 +119,15 @@ class Recorder:
             type=said.type,
             reason=said.reason,
             message=said.message,
-            source=EventSource(component=self._component, host=self._host),
+            action=said.action,
             reporting_component=self._component,
             reporting_instance=self._host,
-            first_timestamp=said.at,
-            last_timestamp=said.at,
-            count=1,
         )
+        if self._series:
+            event.event_time = said.at
+        else:
+            event.source = EventSource(component=self._component, host=self._host)
+            event.first_timestamp, event.last_timestamp, event.count = said.at, said.at, 1
         for number in range(_TRIES):
             try:
                 await self._client.create(event)
@@ -127,18 +139,21 @@ class Recorder:
         self._remember(key, _Written(event.metadata.name, 1, said.at))
 
     async def _again(self, said: _Said, known: _Written, key: tuple[str, ...]) -> bool:
-        patch = {
-            "count": known.times + 1,
+        times = known.times + 1
+        patch: dict[str, Any] = {
+            "count": times,
             "lastTimestamp": said.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "message": said.message,
         }
+        if self._series:
+            patch = {"series": {"count": times, "lastObservedTime": said.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}}
         try:
             await self._client.patch(Event, known.name, patch, namespace=said.reference.namespace or "default")
         except ApiError as error:
             if error.code != 404:
                 raise
             return False  # expired in the meantime: a new one begins
-        self._remember(key, _Written(known.name, known.times + 1, said.at))
+        self._remember(key, _Written(known.name, times, said.at))
         return True
 
     def _remember(self, key: tuple[str, ...], written: _Written) -> None:

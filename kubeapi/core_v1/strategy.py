@@ -15,6 +15,7 @@ from kubeapi.core_v1.types import (
     PersistentVolumeClaimStatus,
     PersistentVolumeStatus,
     Pod,
+    PodCondition,
     PodStatus,
     Secret,
     Service,
@@ -51,6 +52,10 @@ def update_namespace(new: Namespace, old: Namespace) -> None:
 def create_pod(pod: Pod) -> None:
     """A pod begins Pending, in the quality of service that its resources give."""
     pod.status = PodStatus(phase="Pending", qos_class=qos_class(pod))
+    if pod.spec.scheduling_gates:
+        why = "Scheduling is blocked due to non-empty scheduling gates"
+        gated = PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=why)
+        pod.status.conditions = [gated]
 
 
 def create_service(service: Any) -> None:

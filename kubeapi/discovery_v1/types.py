@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import ObjectReference
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Int32, ListSet, Model, always
+from kubeapi.model import Int32, ListSet, Model, NilList, always
 
 
 class Endpoint(Model):
@@ -46,8 +46,8 @@ class EndpointSlice(Model):
     api_version: str = always(lambda: "discovery.k8s.io/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
     address_type: str = always(str)
-    endpoints: list[Endpoint] = []
-    ports: list[EndpointPort] = []
+    endpoints: NilList[Endpoint] = always(list)
+    ports: NilList[EndpointPort] = always(list)
 
 
 class EndpointSliceList(Model):

@@ -56,21 +56,24 @@ def next_new(deployment: Deployment, new: ReplicaSet, sets: Sequence[ReplicaSet]
 
 
 def next_old(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]) -> Replicas:
-    """The old ReplicaSets' next sizes: first those pods go that are not healthy anyway, then as many as may be missed."""
+    """The old ReplicaSets' next sizes: first those pods go that are not healthy anyway, then as many as may be missed.
+
+    Nothing goes while what the new ReplicaSet still owes would be missed.
+    """
     minimum = (deployment.spec.replicas or 0) - bounds(deployment)[1]
-    new_unavailable = (new.spec.replicas or 0) - new.status.available_replicas
-    spare = desired([*old, new]) - minimum - new_unavailable
+    spare = desired([*old, new]) - minimum - ((new.spec.replicas or 0) - _available(new))
+    if spare <= 0:
+        return {}
     sizes = {rs.metadata.name: rs.spec.replicas or 0 for rs in old}
     before = dict(sizes)
     by_age = sorted(old, key=_age)
     for rs in by_age:
         if spare <= 0:
             break
-        gone = min(spare, max(0, sizes[rs.metadata.name] - rs.status.available_replicas))
+        gone = min(spare, sizes[rs.metadata.name] - _available(rs))
         sizes[rs.metadata.name] -= gone
         spare -= gone
-    available = sum(rs.status.available_replicas for rs in [*old, new])
-    missable = available - minimum
+    missable = sum(_available(rs) for rs in [*old, new]) - minimum
     for rs in by_age:
         if missable <= 0:
             break
@@ -132,6 +135,11 @@ def _proportion(rs: ReplicaSet, allowed: int, left: int, want: int) -> int:
     before = int(noted) if noted.isdigit() and int(noted) else want
     part = -have if not want else math.floor(have * allowed / before + 0.5) - have
     return min(part, left) if left > 0 else max(part, left)
+
+
+def _available(rs: ReplicaSet) -> int:
+    """The available pods that stay: a status from before the last shrinking counts some that are on their way out."""
+    return min(rs.status.available_replicas, rs.spec.replicas or 0)
 
 
 def _age(rs: ReplicaSet) -> float:
