@@ -349,6 +349,16 @@ class DockerRuntime:
         made = await self._call(lambda c: c.create_volume(name, labels={LABEL + "cluster": self.cluster}))
         return str(made["Mountpoint"])
 
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume with its data. None is there, or this cluster did not make it: nothing happens."""
+
+        def remove(c: Any) -> None:
+            with contextlib.suppress(NotFound):
+                if (c.inspect_volume(name).get("Labels") or {}).get(LABEL + "cluster") == self.cluster:
+                    c.remove_volume(name)
+
+        await self._call(remove)
+
     async def remove_volumes(self) -> list[str]:
         """Remove every volume made for this cluster, with its data; their names."""
 
