@@ -64,6 +64,7 @@ class Known:
     failed: Mapping[str, str] = field(default_factory=dict)
     pod_ip: str = ""
     volumes_ready: bool = False
+    sandbox_at: datetime | None = None  # not before then, because the last attempt failed
     gone: bool = False  # the object is no longer in the API
 
 
@@ -206,6 +207,8 @@ def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
         orphans = [c for c in observed.containers if c.phase == "running"]
         if orphans:  # their namespaces' holder is dead, so they go first
             return Plan(tuple(KillContainer(c.id, c.name, CHANGED) for c in orphans))
+        if known.sandbox_at and known.sandbox_at > now:
+            return Plan((), known.sandbox_at)
         return Plan((*(Remove(s.id) for s in old), CreateSandbox(sandbox.attempt + 1 if sandbox else 0)))
     steps = _Steps(pod, observed, known, now, sandbox)
     steps.run()
@@ -250,9 +253,9 @@ class _Steps:
 
     def keep(self, template: ContainerTemplate, *, init: bool) -> bool:
         """See that the container runs if it should; whether it does."""
-        seen = self.observed.latest(template.name)
-        if seen is None:
-            self.start(template, 0, 0)
+        seen, told = self.observed.latest(template.name), self.told(template)
+        if seen is None:  # never started, unless it was removed behind our back
+            self.start(template, told + 1, min(told + 1, 1))
             return False
         if seen.phase == "running":
             if seen.id in self.known.failed:
@@ -264,14 +267,19 @@ class _Steps:
             self.actions.append(Remove(seen.id))
             self.start(template, seen.attempt, seen.crashes)
         elif seen.sandbox_id != self.sandbox.id and (init or self.pod.spec.restart_policy != "Never"):
-            self.start(template, seen.attempt + 1, next_crashes(seen))
+            self.start(template, max(seen.attempt, told) + 1, next_crashes(seen))
         elif restarts(self.pod, template, seen, init=init):
             due = restart_at(seen, self.now)
             if due > self.now:
                 self.wakes.append(due)
             else:
-                self.start(template, seen.attempt + 1, next_crashes(seen))
+                self.start(template, max(seen.attempt, told) + 1, next_crashes(seen))
         return False
+
+    def told(self, template: ContainerTemplate) -> int:
+        """The newest attempt that the status knows of, -1 for none: more than the engine's if someone removed that."""
+        statuses = [*self.pod.status.container_statuses, *self.pod.status.init_container_statuses]
+        return next((s.restart_count for s in statuses if s.name == template.name and s.container_id), -1)
 
     def start(self, template: ContainerTemplate, attempt: int, crashes: int) -> None:
         held = self.known.waiting.get(template.name)

@@ -1,222 +1,264 @@
 """One worker per pod: look, plan, act, report, wait. A thin shell around `agent.plan` and `agent.status`.
 
-It wakes by `wake()` (the pod changed in the API, the engine said something, a kill ended) and by the plan's own clock. Each
-round reads the whole truth of its pod from the engine, so a lost event costs nothing but time.
+It wakes by `wake()` (the engine said something, a probe turned, a kill ended), by `update()` and `forget()` (the pod changed
+in the API, or is no longer there) and by the plan's own clock. Each round reads the whole truth of its pod from the engine,
+so a lost event costs nothing but time. What takes long (ending a container) runs beside it, and wakes it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
+from agent import hooks
 from agent import plan as planner
-from agent.containers import container_spec, ref_of, sandbox_spec
-from agent.environment import ConfigError, Surroundings, environment, references
-from agent.images import ImageMissingError, Images
-from agent.network.protocol import Network, NetworkError
+from agent.containers import ref_of, sandbox_spec
+from agent.network.protocol import NetworkError, host_ports_of
+from agent.parts import Parts
 from agent.plan import Known, Observed, Waiting
-from agent.runtime.protocol import EngineDownError, EngineError, Mount, Runtime
+from agent.probes import Probes
+from agent.runtime.protocol import EngineDownError, EngineError
+from agent.starter import NotStartedError, Starter, field_path, template_of
 from agent.status import Facts, full_name, status_of
-from kubeapi.core_v1.types import Container, Pod, PodStatus
-
-if TYPE_CHECKING:
-    from kubeapi.clock import Clock
+from agent.termination import TerminationMessages
+from agent.volumes import VolumeError
+from kubeapi.core_v1.types import Pod, PodStatus
 
 log = structlog.get_logger()
-RETRY, MESSAGE_LIMIT = 10.0, 4096
-Say = Callable[[Pod, str, str, str], None]
-Lookup = Callable[[str, str, str], Awaitable[Mapping[str, bytes] | None]]
-Report = Callable[[Pod, PodStatus], Awaitable[None]]
+ENGINE_PAUSE, FAULT_PAUSE, SANDBOX_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 1.0, 60.0
+VOLUME_PAUSE, SHORTEST_GRACE = 2.0, 2.0
 
 
 class PodWorker:
-    """Brings one pod to what its spec says. say records an Event; report writes a status; finish lets the API forget it.
-
-    lookup(kind, namespace, name) gives the data of a ConfigMap or Secret, or None if there is none.
-    """
+    """Brings one pod to what its spec says. report has a status written; finish lets the API forget the pod."""
 
     def __init__(
-        self,
-        pod: Pod,
-        runtime: Runtime,
-        network: Network,
-        images: Images,
-        clock: Clock,
-        directory: Path,
-        host_ip: str,
-        lookup: Lookup,
-        say: Say,
-        report: Report,
-        finish: Callable[[Pod], Awaitable[None]],
+        self, pod: Pod, parts: Parts, report: Callable[[Pod, PodStatus], None], finish: Callable[[Pod], Awaitable[None]]
     ) -> None:
-        self.pod, self.gone = pod, False
-        self._runtime, self._network, self._images, self._clock = runtime, network, images, clock
-        self._directory, self._host_ip = directory, host_ip
-        self._lookup = lookup
-        self._say, self._report, self._finish = say, report, finish
+        self.pod, self._gone = pod, False
+        self._parts, self._report, self._finish = parts, report, finish
         self._wake = asyncio.Event()
+        self._messages = TerminationMessages(parts.runtime, parts.directory / pod.metadata.uid)
+        self._starter = Starter(parts, self._messages)
+        self._probes = Probes(parts.runtime, parts.clock, self.wake, self._say_of_pod)
         self._waiting: dict[str, Waiting] = {}
         self._kills: dict[str, asyncio.Task[None]] = {}
-        self._messages: dict[str, str] = {}
-        self._ip, self._start_time, self._told = "", pod.status.start_time or clock.now(), PodStatus()
+        self._starting: asyncio.Task[None] | None = None
+        self._sandbox_failures, self._volume_trouble = 0, ""
+        self._known = Known()
+        self._start_time, self._told = pod.status.start_time or parts.clock.now(), PodStatus()
 
     def update(self, pod: Pod) -> None:
         """The object as the API now has it."""
+        ends = pod.metadata.deletion_timestamp and not self.pod.metadata.deletion_timestamp
         self.pod = pod
+        if ends:
+            self._interrupt()
+        self._wake.set()
+
+    def forget(self) -> None:
+        """The API has no such pod any more: bring it to its end."""
+        self._gone = True
+        self._interrupt()
         self._wake.set()
 
     def wake(self) -> None:
         """Something may have changed."""
         self._wake.set()
 
+    def _interrupt(self) -> None:
+        if self._starting:  # a postStart hook, say, of a pod that is to end
+            self._starting.cancel()
+
     async def run(self) -> None:
-        """Until nothing of the pod is left. An engine that is away is waited for."""
-        while True:
-            self._wake.clear()
-            pod = self.pod.clone()
-            pod.status.start_time = pod.status.start_time or self._start_time
-            try:
-                sandboxes, containers = await self._runtime.observe(pod.metadata.uid)
-                observed = Observed(tuple(sandboxes), tuple(containers))
-                now = self._clock.now()
-                known = await self._known(pod, observed)
-                planned = planner.plan(pod, observed, known, now)
-                await self._tell(pod, observed, known)
-                if planned.actions == (planner.Finish(),):
-                    await self._network.detach(pod.metadata.uid)
-                    await self._finish(pod)
-                    return
-                acted = [await self._act(pod, observed, action) for action in planned.actions]
-            except EngineDownError as e:
-                log.warning("engine down", pod=full_name(pod), error=str(e))
-                await self._sleep(1.0)
-                continue
-            if not any(acted):
-                left = (planned.wake_at - self._clock.now()).total_seconds() if planned.wake_at else None
-                await self._sleep(left)
+        """Until nothing of the pod is left. An engine that is away is waited for; a fault of ours is logged and retried."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    if await self._round():
+                        return
+                except EngineDownError:
+                    await self._sleep(ENGINE_PAUSE)
+                except Exception:  # one pod's trouble must not end its worker: the next round sees the truth anew
+                    log.exception("pod worker failed", pod=full_name(self.pod))
+                    await self._sleep(FAULT_PAUSE)
+        finally:
+            await self._probes.stop()
+            for task in self._kills.values():
+                task.cancel()
+
+    async def _round(self) -> bool:
+        """Look, plan, tell, act; then wait if there is nothing to do. True when the pod is at its end."""
+        pod = self.pod.clone()
+        pod.status.start_time = pod.status.start_time or self._start_time
+        sandboxes, containers = await self._parts.runtime.observe(pod.metadata.uid)
+        observed = Observed(tuple(sandboxes), tuple(containers))
+        known = await self._learn(pod, observed)
+        planned = planner.plan(pod, observed, known, self._parts.clock.now())
+        await self._tell(pod, observed, known)
+        if planned.actions == (planner.Finish(),):
+            await self._parts.network.detach(pod.metadata.uid)
+            await self._parts.volumes.remove(pod.metadata.uid)
+            await self._finish(pod)
+            return True
+        acted = [await self._act(pod, observed, action) for action in planned.actions]
+        if not any(acted):
+            due = [at for at in (planned.wake_at, self._retry_at) if at]
+            left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
+            await self._sleep(left)
+        return False
 
     async def _sleep(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):  # the plan's own time has come
             await asyncio.wait_for(self._wake.wait(), None if seconds is None else max(seconds, 0))
 
-    async def _known(self, pod: Pod, observed: Observed) -> Known:
-        sandbox = observed.sandbox()
-        if sandbox and sandbox.running and not self._ip and not pod.spec.host_network:
-            self._ip = await self._network.attach(ref_of(pod), sandbox.pid)  # adoption: the same address again
-        return Known(waiting=dict(self._waiting), pod_ip=self._ip, volumes_ready=True, gone=self.gone)
+    async def _learn(self, pod: Pod, observed: Observed) -> Known:
+        """What the engine can't tell: addresses, volumes, probes."""
+        sandbox, ip, retry = observed.sandbox(), self._known.pod_ip, None
+        living = not (self._gone or pod.metadata.deletion_timestamp)
+        if sandbox and sandbox.running and not ip and not pod.spec.host_network and living:
+            try:  # adoption: the same address again
+                ip = await self._parts.network.attach(ref_of(pod), sandbox.pid, host_ports_of(pod))
+            except NetworkError as e:
+                log.warning("pod not attached", pod=full_name(pod), why=str(e))
+                retry = self._parts.clock.now() + timedelta(seconds=SANDBOX_PAUSE)
+        ready = not living or await self._prepare_volumes(pod)
+        if not ready:
+            retry = self._parts.clock.now() + timedelta(seconds=VOLUME_PAUSE)
+        self._retry_at = retry
+        self._probes.follow(pod, observed, self._parts.host_ip if pod.spec.host_network else ip)
+        self._known = Known(
+            waiting=dict(self._waiting),
+            started=dict(self._probes.started),
+            ready=dict(self._probes.ready),
+            failed=dict(self._probes.failed),
+            pod_ip=ip,
+            volumes_ready=ready,
+            sandbox_at=self._known.sandbox_at,
+            gone=self._gone,
+        )
+        return self._known
+
+    async def _prepare_volumes(self, pod: Pod) -> bool:
+        try:
+            await self._parts.volumes.prepare(pod)
+        except (VolumeError, OSError) as e:
+            if str(e) != self._volume_trouble:
+                self._parts.say(pod, "", "Warning", "FailedMount", str(e))
+            self._volume_trouble = str(e)
+            return False
+        self._volume_trouble = ""
+        return True
+
+    def _say_of_pod(self, type_: str, reason: str, message: str) -> None:
+        self._parts.say(self.pod, "", type_, reason, message)
 
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
-        status = status_of(pod, observed, known, Facts(self._host_ip, self._read_messages(observed)), self._clock.now())
+        facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))
+        status = status_of(pod, observed, known, facts, self._parts.clock.now())
+        before = {c.name: c for c in self._told.container_statuses}
         for seen in status.container_statuses + status.init_container_statuses:
-            before = next((c for c in self._told.container_statuses if c.name == seen.name), None)
+            was = before.get(seen.name)
             waits = seen.state.waiting and seen.state.waiting.reason == "CrashLoopBackOff"
-            if waits and not (before and before.state.waiting):
+            if waits and not (was and was.state.waiting):
                 why = f"Back-off restarting failed container {seen.name} in pod {full_name(pod)}"
-                self._say(pod, "Warning", "BackOff", why)
-        if status != self._told:
-            await self._report(pod, status)
+                self._parts.say(pod, field_path(pod, seen.name), "Warning", "BackOff", why)
+        if status != self._told and not self._gone:
+            self._report(pod, status)
             self._told = status
-
-    def _read_messages(self, observed: Observed) -> dict[str, str]:
-        for c in observed.containers:
-            if c.phase == "exited" and c.message_path and c.id not in self._messages:
-                path = Path(c.message_path)
-                text = path.read_bytes()[:MESSAGE_LIMIT] if path.exists() else b""
-                self._messages[c.id] = text.decode(errors="replace")
-        return self._messages
 
     async def _act(self, pod: Pod, observed: Observed, action: planner.Action) -> bool:
         """Carry one action out; whether another look is due at once."""
         match action:
             case planner.CreateSandbox(attempt):
-                return await self._create_sandbox(pod, attempt)
-            case planner.StartContainer(name, attempt, crashes):
+                await self._create_sandbox(pod, attempt)
+            case planner.StartContainer():
                 sandbox = observed.sandbox()
                 assert sandbox is not None  # the plan starts containers in a living sandbox only
-                return await self._start(pod, _template(pod, name), sandbox.id, attempt, crashes)
-            case planner.KillContainer(container_id, _, why):
-                self._kill(pod, container_id, why)
+                await self._start(pod, sandbox.id, action)
+            case planner.KillContainer(container_id, name, why):
+                self._kill(pod, container_id, name, why)
                 return False
             case planner.StopSandbox(sandbox_id):
-                await self._runtime.stop(sandbox_id, 0)
+                await self._parts.runtime.stop(sandbox_id, 0)
+                await self._parts.network.detach(pod.metadata.uid)
+                self._known = Known(sandbox_at=self._known.sandbox_at)
             case planner.Remove(container_id):
-                await self._runtime.remove(container_id)
+                await self._parts.runtime.remove(container_id)
         return True
 
-    async def _create_sandbox(self, pod: Pod, attempt: int) -> bool:
+    async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
+        ip, retry = "", None
         try:
-            sandbox = await self._runtime.create_sandbox(sandbox_spec(pod, attempt))
+            sandbox = await self._parts.runtime.create_sandbox(sandbox_spec(pod, attempt))
             if not pod.spec.host_network:
-                self._ip = await self._network.attach(ref_of(pod), sandbox.pid)
-        except (EngineError, NetworkError) as e:
-            if isinstance(e, EngineDownError):
-                raise
-            self._say(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {e}")
-            await self._sleep(1.0)
-        return True
-
-    async def _start(self, pod: Pod, template: Container, sandbox_id: str, attempt: int, crashes: int) -> bool:
-        def say(type_: str, reason: str, message: str) -> None:
-            self._say(pod, type_, reason, message)
-
-        failed = "CreateContainerConfigError"
-        try:
-            image = await self._images.ensure(template, say)
-            if template.volume_mounts:
-                raise ConfigError("this node does not mount volumes yet: remove volumeMounts")
-            needed = sorted(references(template))
-            sources = {r: await self._lookup(r[0], pod.metadata.namespace, r[1]) for r in needed}
-            variables = environment(pod, template, sources, (), Surroundings(self._host_ip, self._ip))
-            message = self._message_file(template.name, attempt)
-            mounts = (Mount(str(message), template.termination_message_path or "/dev/termination-log"),)
-            spec = container_spec(pod, template, image, sandbox_id, attempt, crashes, variables, mounts, str(message))
-            failed = "CreateContainerError"
-            container_id = await self._runtime.create_container(spec)
-            say("Normal", "Created", "Container created")
-        except ImageMissingError as e:
-            self._waiting[template.name] = e.waiting
-            return True
-        except (ConfigError, EngineError) as e:
-            if isinstance(e, EngineDownError):
-                raise
-            say("Warning", "Failed", f"Error: {e}")
-            again = self._clock.now() + timedelta(seconds=RETRY)
-            self._waiting[template.name] = Waiting(failed, str(e), again)
-            return True
-        self._waiting.pop(template.name, None)
-        try:
-            await self._runtime.start(container_id)
-            say("Normal", "Started", "Container started")
+                ip = await self._parts.network.attach(ref_of(pod), sandbox.pid, host_ports_of(pod))
+            self._sandbox_failures = 0
         except EngineDownError:
             raise
-        except EngineError as e:  # the engine remembers why: the next look finds it dead
-            say("Warning", "Failed", f"Error: {str(e).removeprefix('Error response from daemon: ')}")
-        return True
+        except (EngineError, NetworkError) as e:
+            self._parts.say(pod, "", "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {e}")
+            pause = min(SANDBOX_PAUSE * 2**self._sandbox_failures, LONGEST_PAUSE)
+            self._sandbox_failures += 1
+            retry = self._parts.clock.now() + timedelta(seconds=pause)
+        self._known = Known(pod_ip=ip, sandbox_at=retry)
 
-    def _message_file(self, name: str, attempt: int) -> Path:
-        path = self._directory / "messages" / f"{name}-{attempt}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-        path.chmod(0o666)
-        return path
+    async def _start(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
+        self._waiting.pop(action.name, None)
+        ip = self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
+        self._starting = asyncio.create_task(self._starter.start(pod, sandbox_id, ip, action))
+        try:
+            await asyncio.wait({self._starting})
+            if not self._starting.cancelled():
+                self._starting.result()
+        except NotStartedError as e:
+            self._waiting[action.name] = e.waiting
+            if e.kill:
+                self._kill(pod, e.kill, action.name, "FailedPostStartHook")
+        finally:
+            self._starting.cancel()
+            self._starting = None
 
-    def _kill(self, pod: Pod, container_id: str, why: str) -> None:
-        grace = pod.metadata.deletion_grace_period_seconds
-        if grace is None:
-            grace = pod.spec.termination_grace_period_seconds
+    def _kill(self, pod: Pod, container_id: str, name: str, why: str) -> None:
+        """End a container beside the rounds; a shorter grace than that of an end under way cuts it short."""
+        grace = self._grace(pod, container_id)
         if container_id in self._kills and grace != 0:
-            return  # under way
+            return
         if container_id not in self._kills:
-            self._say(pod, "Normal", "Killing", why)
-        task = asyncio.create_task(self._runtime.stop(container_id, 30 if grace is None else grace))
+            self._parts.say(pod, field_path(pod, name), "Normal", "Killing", why)
+        else:
+            self._kills[container_id].cancel()
+        task = asyncio.create_task(self._end(pod, container_id, name, grace))
         self._kills[container_id] = task
         task.add_done_callback(lambda _: self._killed(container_id, task))
+
+    def _grace(self, pod: Pod, container_id: str) -> float:
+        wanted = pod.metadata.deletion_grace_period_seconds
+        if wanted is None and container_id in self._probes.failed:
+            wanted = self._probes.grace.get(container_id)
+        if wanted is None:
+            wanted = pod.spec.termination_grace_period_seconds
+        return 30.0 if wanted is None else float(wanted)
+
+    async def _end(self, pod: Pod, container_id: str, name: str, grace: float) -> None:
+        """No new traffic, the preStop hook, the stop signal; and after the grace the end."""
+        begun, template = asyncio.get_running_loop().time(), template_of(pod, name)
+        if pod.metadata.deletion_timestamp:
+            await self._parts.network.drain(pod.metadata.uid)
+        if grace > 0 and template.lifecycle and template.lifecycle.pre_stop:
+            ip = self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
+            try:
+                await hooks.run(template.lifecycle.pre_stop, self._parts.runtime, container_id, ip, template, grace)
+            except hooks.HookError as e:
+                self._parts.say(pod, field_path(pod, name), "Warning", "FailedPreStopHook", str(e))
+            spent = asyncio.get_running_loop().time() - begun
+            grace = max(grace - spent, SHORTEST_GRACE)
+        await self._parts.runtime.stop(container_id, grace)
 
     def _killed(self, container_id: str, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -224,7 +266,3 @@ class PodWorker:
         if self._kills.get(container_id) is task:
             del self._kills[container_id]
         self._wake.set()
-
-
-def _template(pod: Pod, name: str) -> Container:
-    return next(c for c in [*pod.spec.init_containers, *pod.spec.containers] if c.name == name)

@@ -1,4 +1,4 @@
-"""A control plane of its own for each module: started as people start it, on a free port, in a directory of its own."""
+"""A cluster of its own for each module: started as people start it, on a free port, in a directory of its own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
+from naru.config import ClusterConfig
 from naru.processes import Process
 
 
 class Cluster(NamedTuple):
-    """A running control plane."""
+    """A running control plane, or a whole cluster."""
 
     data_dir: pathlib.Path
     port: int
@@ -31,11 +32,38 @@ class Cluster(NamedTuple):
 
     def kubectl(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run the unmodified kubectl against it."""
-        command = [str(pathlib.Path(sys.executable).with_name("kubectl")), "--request-timeout=20s", *arguments]
-        environment = {**os.environ, "KUBECONFIG": str(self.data_dir / "kubeconfig"), "HOME": str(self.data_dir)}
-        done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            self.command(*arguments), env=self.environment(), input=stdin, capture_output=True, text=True, timeout=110
+        )
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a kubectl command."""
+        return [str(pathlib.Path(sys.executable).with_name("kubectl")), *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """What kubectl needs to find the cluster, and nobody else's."""
+        return {**os.environ, "KUBECONFIG": str(self.data_dir / "kubeconfig"), "HOME": str(self.data_dir)}
+
+    def naru(self, *arguments: str) -> str:
+        """Run a naru command on it; what it prints."""
+        command = [sys.executable, "-m", "naru", arguments[0], "--data-dir", str(self.data_dir), *arguments[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=110)
+        assert done.returncode == 0, f"naru {' '.join(arguments)}: {done.stdout}{done.stderr}{self.logs()}"
+        return done.stdout
+
+    def logs(self) -> str:
+        """The ends of its processes' logs, for a failure's message."""
+        files = sorted((self.data_dir / "logs").glob("*.log"))
+        return "".join(f"\n--- {f.name}\n" + "\n".join(f.read_text().splitlines()[-15:]) for f in files)
+
+    @property
+    def id(self) -> str:
+        """What its containers and devices are known by."""
+        config = ClusterConfig.read(self.data_dir)
+        assert config is not None
+        return config.id
 
 
 def free_port() -> int:
@@ -65,3 +93,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def api_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Without controllers: only requests change objects."""
     yield from started(tmp_path_factory.mktemp("api"), "--controllers", "")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A whole cluster: control plane and node agent on this machine's Docker Engine. Nothing of it is left after."""
+    whole = Cluster(tmp_path_factory.mktemp("node"), free_port())
+    try:
+        whole.naru("up", "--detach", "--port", str(whole.port))
+        yield whole
+    finally:
+        if whole.data_dir.joinpath("cluster.json").exists():
+            whole.naru("down", "--delete-data")

@@ -12,8 +12,12 @@ import pytest
 
 from agent.images import Images
 from agent.network.protocol import SimulatedNetwork
+from agent.objects import Objects
+from agent.parts import Parts
 from agent.podworker import PodWorker
 from agent.runtime.docker import DockerRuntime
+from agent.volumes import Volumes
+from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Pod, PodStatus
 
 pytestmark = pytest.mark.docker
@@ -21,9 +25,14 @@ IMAGE = "naru/base"
 FOREVER = ["sh", "-c", "trap 'exit 0' TERM; sleep 999 & wait"]
 
 
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+class NoServices:
+    """The cache of a cluster without Services."""
+
+    def list(self, namespace: str | None = None) -> list[None]:
+        return []
+
+    def get(self, namespace: str, name: str) -> None:
+        return None
 
 
 class World:
@@ -31,41 +40,40 @@ class World:
 
     def __init__(self, runtime: DockerRuntime, directory: Path) -> None:
         self.runtime, self.directory = runtime, directory
-        self.status, self.events, self.changed = PodStatus(), [], asyncio.Condition()
+        self.status, self.events, self.changed = PodStatus(), [], asyncio.Event()
         self.forgotten = asyncio.Event()
 
-    async def report(self, pod: Pod, status: PodStatus) -> None:
-        async with self.changed:
-            self.status = status
-            self.changed.notify_all()
+    def report(self, pod: Pod, status: PodStatus) -> None:
+        self.status = status
+        self.changed.set()
 
     async def finish(self, pod: Pod) -> None:
         self.forgotten.set()
 
     async def until(self, holds) -> None:  # type: ignore[no-untyped-def]
-        async with asyncio.timeout(8), self.changed:
-            await self.changed.wait_for(lambda: holds(self.status))
-
-    async def lookup(self, kind: str, namespace: str, name: str) -> None:
-        return None
+        async with asyncio.timeout(8):
+            while not holds(self.status):
+                self.changed.clear()
+                await self.changed.wait()
 
     @contextlib.asynccontextmanager
     async def run(self, spec: dict) -> AsyncIterator[PodWorker]:
         body = {"metadata": {"name": "p", "namespace": "ns", "uid": str(uuid.uuid4())}, "spec": spec}
         pod = Pod.model_validate(body)
-        worker = PodWorker(
-            pod,
-            self.runtime,
-            SimulatedNetwork("10.99.0.0/24"),
-            Images(self.runtime, RealClock()),
-            RealClock(),
-            self.directory,
-            "127.0.0.1",
-            self.lookup,
-            lambda pod, *said: self.events.append(said),
-            self.report,
-            self.finish,
+        clock = SystemClock()
+        objects = Objects(None, NoServices())  # type: ignore[arg-type]
+        parts = Parts(
+            runtime=self.runtime,
+            network=SimulatedNetwork("10.99.0.0/24"),
+            images=Images(self.runtime, clock),
+            volumes=Volumes(objects, self.runtime, self.directory),
+            objects=objects,
+            clock=clock,
+            say=lambda pod, path, *said: self.events.append(said),
+            directory=self.directory,
+            host_ip="127.0.0.1",
         )
+        worker = PodWorker(pod, parts, self.report, self.finish)
 
         async def listen() -> None:
             async for _ in self.runtime.events():

@@ -18,7 +18,7 @@ from agent.plan import (
     plan,
 )
 from agent.runtime.protocol import Container, PodRef, Sandbox
-from kubeapi.core_v1.types import Pod
+from kubeapi.core_v1.types import ContainerStatus, Pod
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF = PodRef("ns", "p", "u")
@@ -104,3 +104,17 @@ def test_deleted_pod_ends_before_it_is_removed() -> None:
     at_rest = Observed((Sandbox("s0", REF, 0, False),), (dead(),))
     assert plan(gone, at_rest, READY, NOW).actions == (Remove("c0"), Remove("s0"))
     assert plan(gone, Observed(), READY, NOW).actions == (Finish(),)
+
+
+def test_a_failed_sandbox_is_not_tried_before_its_time() -> None:
+    later = NOW + timedelta(seconds=4)
+    assert plan(pod(), Observed(), Known(volumes_ready=True, sandbox_at=later), NOW) == Plan((), later)
+    assert plan(pod(), Observed(), Known(volumes_ready=True, sandbox_at=NOW), NOW).actions == (CreateSandbox(0),)
+
+
+def test_a_container_that_someone_removed_is_replaced_at_once_and_counted() -> None:
+    told = pod()
+    told.status.container_statuses = [ContainerStatus(name="c", restart_count=2, container_id="docker://x")]
+    assert plan(told, Observed((SANDBOX,)), READY, NOW).actions == (StartContainer("c", 3, 1),)
+    before = dead(attempt=1)
+    assert plan(told, Observed((SANDBOX,), (before,)), READY, NOW).actions == (StartContainer("c", 3, 1),)

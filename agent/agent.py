@@ -1,0 +1,275 @@
+"""The agent of one node: the pods that the API gives it, a worker for each, and a Docker Engine that runs them.
+
+Flow: the Node is registered and gets its podCIDR; the network is made; the informer of this node's pods makes, tells and
+ends workers; the engine's events wake the worker of their pod. At the start everything that runs is looked at once: what
+belongs to a pod of the API is adopted, what belongs to none is brought to its end. Slow clockwork (APScheduler) renews the
+Lease, wakes all workers now and then, lets volumes follow their objects and collects what is left over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from agent.images import Images
+from agent.network.config import NetworkConfig
+from agent.network.network import NodeNetwork
+from agent.network.protocol import NetworkError
+from agent.node import NodeKeeper, observe_machine
+from agent.objects import Objects
+from agent.parts import Parts
+from agent.podworker import PodWorker
+from agent.reporter import Reporter
+from agent.runtime.protocol import Container, EngineDownError, PodRef, Runtime
+from agent.server import AgentServer
+from agent.volumes import Volumes
+from kubeapi.client.client import Client
+from kubeapi.client.informer import Informer
+from kubeapi.client.recorder import Recorder, reference_of
+from kubeapi.core_v1.types import Container as ContainerTemplate
+from kubeapi.core_v1.types import Node, Pod, Service
+from kubeapi.discovery_v1.types import EndpointSlice
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
+
+if TYPE_CHECKING:
+    from kubeapi.clock import Clock
+
+log = structlog.get_logger()
+LEASE_EVERY, RESYNC_EVERY, REFRESH_EVERY = 10, 60, 60
+RETRY = 0.5
+DOWN = "container runtime is down"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """Which node of which cluster this is; directory holds a folder per pod; ranges are CIDR text."""
+
+    cluster: str
+    node: str
+    pod_range: str
+    service_range: str
+    directory: Path
+
+
+class Agent:
+    """Runs the pods of one node. tls is the context of its server (logs, exec), which only the API server may enter."""
+
+    def __init__(
+        self, client: Client, runtime: Runtime, config: AgentConfig, clock: Clock, tls: ssl.SSLContext
+    ) -> None:
+        self._client, self._runtime, self._config, self._clock = client, runtime, config, clock
+        config.directory.mkdir(parents=True, exist_ok=True)
+        self._keeper = NodeKeeper(client, clock, config.node, observe_machine(config.directory))
+        self._pods = Informer(client, Pod, fields=f"spec.nodeName={config.node}")
+        self._services, self._slices = Informer(client, Service), Informer(client, EndpointSlice)
+        self._objects = Objects(client, self._services)
+        self._recorder = Recorder(client, "kubelet", config.node, clock=clock)
+        self._reporter = Reporter(client)
+        self._server = AgentServer(runtime, self._pods.get, tls)
+        self._workers: dict[str, PodWorker] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clockwork = AsyncIOScheduler()
+        self._parts: Parts | None = None
+        self._told = asyncio.Event()  # the API has heard how the node is
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Be this node until the block ends. Pods go on running after it: whoever comes next adopts them."""
+        try:
+            await self._start()
+            yield
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        self._keeper.port = await self._server.start()
+        node = await self._keeper.register()
+        network = await self._network(node.spec.pod_cidr or await self._pod_cidr())
+        await self._services.start()
+        await self._services.synced()
+        self._parts = Parts(
+            runtime=self._runtime,
+            network=network,
+            images=Images(self._runtime, self._clock),
+            volumes=Volumes(self._objects, self._runtime, self._config.directory),
+            objects=self._objects,
+            clock=self._clock,
+            say=self._say,
+            directory=self._config.directory,
+            host_ip=self._keeper.machine.address,
+            host_resolv=_host_resolv(),
+            allocatable=node.status.allocatable,
+        )
+        await self._pods.start()
+        await self._pods.synced()
+        self._spawn(self._listen(), "engine events")
+        self._pods.on_change(self._changed)
+        for job, seconds in (
+            (self._keeper.beat, LEASE_EVERY),
+            (self._resync, RESYNC_EVERY),
+            (self._refresh, REFRESH_EVERY),
+        ):
+            self._clockwork.add_job(job, "interval", seconds=seconds, coalesce=True, max_instances=1)
+        self._clockwork.start()
+        await self._keeper.beat()
+        await self._told.wait()
+
+    async def _stop(self) -> None:
+        if self._clockwork.running:
+            self._clockwork.shutdown(wait=False)
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for informer in (self._pods, self._services, self._slices):
+            await informer.stop()
+        await self._objects.close()
+        if self._parts:
+            await self._parts.network.stop()
+        await self._server.stop()
+        await self._reporter.close()
+        await self._recorder.close()
+
+    # The node
+
+    async def _pod_cidr(self) -> str:
+        """This node's podCIDR, once the control plane has given it one."""
+        nodes = Informer(self._client, Node, fields=f"metadata.name={self._config.node}")
+        given: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def look(_: Node | None, node: Node | None) -> None:
+            if node and node.spec.pod_cidr and not given.done():
+                given.set_result(node.spec.pod_cidr)
+
+        nodes.on_change(look)
+        await nodes.start()
+        try:
+            return await given
+        finally:
+            await nodes.stop()
+
+    async def _network(self, pod_cidr: str) -> NodeNetwork:
+        c = self._config
+        made = NetworkConfig(c.cluster, c.node, pod_cidr, c.pod_range, c.service_range)
+        network = NodeNetwork(made, self._services, self._slices)
+        while True:
+            try:
+                await network.start()
+                return network
+            except NetworkError as error:
+                log.error("network not made", why=str(error))
+                await self._keeper.tell(None, f"container runtime network not ready: {error}")
+                await asyncio.sleep(RETRY)
+
+    async def _listen(self) -> None:
+        """Follow the engine: wake whom its events concern; tell the node's state when it goes and comes."""
+        while True:
+            try:
+                info = await self._runtime.info()
+                async for event in self._runtime.events():
+                    if event.action == "listening":
+                        await self._keeper.tell(info)
+                        self._told.set()
+                        await self._adopt()
+                    elif worker := self._workers.get(event.pod_uid):
+                        worker.wake()
+            except EngineDownError as error:
+                log.warning("engine down", why=str(error))
+                await self._keeper.tell(None, f"{DOWN}: {error}")
+                self._told.set()
+            await asyncio.sleep(RETRY)
+
+    async def _adopt(self) -> None:
+        """Everything that the engine has: known pods are looked at again, unknown ones brought to their end."""
+        sandboxes, containers = await self._runtime.observe()
+        self._resync_workers()
+        for ref in {*(s.pod for s in sandboxes), *(c.pod for c in containers)}:
+            if ref.uid not in self._workers:
+                log.info("pod without an object", pod=f"{ref.namespace}/{ref.name}")
+                self._work(_remembered(ref, [c for c in containers if c.pod == ref])).forget()
+
+    def _resync_workers(self) -> None:
+        for worker in self._workers.values():
+            worker.wake()
+
+    async def _resync(self) -> None:
+        """A safety net: every worker looks again, and nothing runs that nobody asked for."""
+        with contextlib.suppress(EngineDownError):
+            await self._adopt()
+
+    async def _refresh(self) -> None:
+        """Files of ConfigMaps, Secrets and tokens follow their objects."""
+        assert self._parts is not None
+        for worker in [*self._workers.values()]:
+            try:
+                await self._parts.volumes.refresh(worker.pod)
+            except Exception as error:  # one pod's volume must not keep the others' old
+                log.warning("volumes not refreshed", pod=worker.pod.metadata.name, why=str(error))
+
+    # Pods
+
+    def _changed(self, old: Pod | None, new: Pod | None) -> None:
+        if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
+            assert old is not None
+            if worker := self._workers.get(old.metadata.uid):
+                worker.forget()
+        if new is not None:
+            if worker := self._workers.get(new.metadata.uid):
+                worker.update(new)
+            else:
+                self._work(new)
+
+    def _work(self, pod: Pod) -> PodWorker:
+        assert self._parts is not None
+        worker = PodWorker(pod, self._parts, self._reporter.report, self._finished)
+        self._workers[pod.metadata.uid] = worker
+        task = self._spawn(worker.run(), f"pod {pod.metadata.namespace}/{pod.metadata.name}")
+        task.add_done_callback(lambda _: self._workers.pop(pod.metadata.uid, None))
+        return worker
+
+    async def _finished(self, pod: Pod) -> None:
+        """Let the API forget a pod of which nothing is left."""
+        await self._reporter.written(pod.metadata.uid)
+        meta = pod.metadata
+        while True:
+            try:
+                await self._client.delete(Pod, meta.name, meta.namespace, grace=0, uid=meta.uid)
+                return
+            except ApiError as error:
+                if error.code not in (404, 409):
+                    log.warning("pod not forgotten", pod=f"{meta.namespace}/{meta.name}", why=error.message)
+                return
+            except OSError:
+                await asyncio.sleep(RETRY)
+
+    def _say(self, pod: Pod, path: str, type_: str, reason: str, message: str) -> None:
+        self._recorder.event(reference_of(pod, path), type_, reason, message)
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _remembered(ref: PodRef, containers: list[Container]) -> Pod:
+    """What can be told of a pod from its containers' labels: enough to end it."""
+    pod = Pod(metadata=ObjectMeta(namespace=ref.namespace, name=ref.name, uid=ref.uid))
+    pod.spec.containers = [ContainerTemplate(name=name) for name in {c.name: None for c in containers}]
+    return pod
+
+
+def _host_resolv() -> str:
+    """The host's resolv.conf; systemd-resolved's own list where its stub on loopback is all that /etc names."""
+    stub, path = Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf")
+    text = path.read_text() if path.exists() else ""
+    return stub.read_text() if "127.0.0.53" in text and stub.exists() else text

@@ -1,0 +1,75 @@
+"""`naru up`: a whole cluster on this machine, control plane and node agent, each in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import time
+
+from naru.cli import CommandError
+from naru.config import ClusterConfig
+from naru.processes import Process, StartError, wait_for_end
+
+SUMMARY = "start a cluster on this machine"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "--port", type=int, help="where the API is served on 127.0.0.1 (6443 at a cluster's first start)"
+    )
+    parser.add_argument("--detach", "-d", action="store_true", help="return when the node is ready")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start what does not run yet; then stay until interrupted, or return if detached."""
+    if os.geteuid() != 0:
+        raise CommandError("naru up needs root: the agent makes network devices and drives Docker (try sudo)")
+    _need_engine()
+    config = ClusterConfig.ensure(options.data_dir, options.port)
+    server, agent = Process(options.data_dir, "server"), Process(options.data_dir, "agent")
+    begun = time.monotonic()
+    try:
+        for process, what in (
+            (server, f"control plane on https://127.0.0.1:{config.port}"),
+            (agent, f"node {config.node}"),
+        ):
+            if process.identity():
+                print(f"{what}: runs already", flush=True)
+                continue
+            process.start([])
+            print(f"{what}: ready after {time.monotonic() - begun:.2f} s", flush=True)
+    except StartError as error:
+        raise CommandError(str(error)) from error
+    where = options.data_dir / "kubeconfig"
+    print(f"kubectl: naru kubectl get pods -A   (or KUBECONFIG={where})", flush=True)
+    if options.detach:
+        return 0
+    print("Ctrl-C ends both processes; pods go on running until naru down", flush=True)
+    try:
+        ended = wait_for_end(server, agent)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        agent.stop()
+        server.stop()
+    raise CommandError(f"the {ended.name} ended by itself: see {ended.log}")
+
+
+def _need_engine() -> None:
+    """CommandError unless a Docker Engine answers."""
+    from agent.runtime.docker import DockerRuntime
+    from agent.runtime.protocol import EngineDownError
+
+    async def ask() -> None:
+        runtime = DockerRuntime("none")
+        try:
+            await runtime.info()
+        finally:
+            await runtime.close()
+
+    try:
+        asyncio.run(ask())
+    except EngineDownError as error:
+        raise CommandError("no Docker Engine answers: start it, or let `make engine` install it") from error

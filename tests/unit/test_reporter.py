@@ -1,0 +1,96 @@
+"""Statuses on their way: the newest counts, conflicts are read again, others' conditions stay, an outage is waited out."""
+
+import asyncio
+
+import pytest
+
+from agent import reporter as module
+from agent.reporter import Reporter
+from kubeapi.core_v1.types import Pod, PodCondition, PodStatus
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
+
+
+def pod(revision: str = "1") -> Pod:
+    return Pod(metadata=ObjectMeta(name="p", namespace="ns", uid="u", resource_version=revision, generation=3))
+
+
+class Api:
+    """One pod; `gate` holds writes back, `fail` is raised once by the next write."""
+
+    def __init__(self) -> None:
+        self.pod, self.written = pod(), []
+        self.gate, self.fail = asyncio.Event(), None
+        self.gate.set()
+
+    async def update_status(self, wanted: Pod) -> Pod:
+        await self.gate.wait()
+        if self.fail:
+            error, self.fail = self.fail, None
+            raise error
+        if wanted.metadata.resource_version != self.pod.metadata.resource_version:
+            raise ApiError(409, "Conflict", "changed")
+        self.written.append(wanted.status)
+        wanted.metadata.resource_version = str(int(wanted.metadata.resource_version) + 1)
+        self.pod = wanted.clone()
+        return wanted
+
+    async def get(self, model: type, name: str, namespace: str) -> Pod:
+        return self.pod.clone()
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def reporter(api: Api) -> Reporter:
+    return Reporter(api)  # type: ignore[arg-type]
+
+
+async def test_only_the_newest_of_several_is_written_after_the_first(api: Api, reporter: Reporter) -> None:
+    api.gate.clear()
+    for phase in ("Pending", "Running", "Succeeded"):
+        reporter.report(pod(), PodStatus(phase=phase))
+        await asyncio.sleep(0)
+    api.gate.set()
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert [s.phase for s in api.written] == ["Pending", "Succeeded"]
+    assert api.written[-1].observed_generation == 3
+
+
+async def test_a_conflict_is_read_again_and_conditions_of_others_are_kept(api: Api, reporter: Reporter) -> None:
+    api.pod = pod("7")
+    api.pod.status.conditions = [
+        PodCondition(type="PodScheduled", status="True"),
+        PodCondition(type="Ready", status="x"),
+    ]
+    reporter.report(pod("1"), PodStatus(phase="Running", conditions=[PodCondition(type="Ready", status="True")]))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert {(c.type, c.status) for c in api.written[0].conditions} == {("Ready", "True"), ("PodScheduled", "True")}
+
+
+async def test_a_pod_that_is_gone_is_not_reported(api: Api, reporter: Reporter) -> None:
+    api.fail = ApiError(404, "NotFound", "gone")
+    reporter.report(pod(), PodStatus(phase="Running"))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert api.written == []
+
+
+async def test_another_pod_of_that_name_is_left_alone(api: Api, reporter: Reporter) -> None:
+    api.pod = pod("9")
+    api.pod.metadata.uid = "other"
+    reporter.report(pod("1"), PodStatus(phase="Running"))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert api.written == []
+
+
+async def test_a_server_that_is_away_is_tried_again(
+    api: Api, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE", 0)
+    api.fail = ConnectionError("away")
+    reporter.report(pod(), PodStatus(phase="Running"))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert [s.phase for s in api.written] == ["Running"]
