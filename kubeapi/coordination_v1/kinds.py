@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kubeapi.coordination_v1 import columns
+from kubeapi.coordination_v1 import columns, validation
 from kubeapi.coordination_v1 import types as t
-from kubeapi.core_v1.validation import config
 from kubeapi.registry import Kind
 
 KINDS = (
@@ -15,7 +14,7 @@ KINDS = (
         "leases",
         t.Lease,
         columns=columns.LEASE,
-        validate=config.validate_namespaced,
-        validate_update=config.validate_meta_only_update,
+        validate=validation.validate_lease,
+        validate_update=validation.validate_lease_update,
     ),
 )

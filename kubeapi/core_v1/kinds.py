@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeapi.core_v1 import columns, defaults, strategy
 from kubeapi.core_v1 import types as t
-from kubeapi.core_v1.validation import config, endpoints, pod, service, storage
+from kubeapi.core_v1.validation import claims, cluster, config, endpoints, event, pod, podchange, service, storage
 from kubeapi.registry import Kind
 
 POD_INERT = (
@@ -30,8 +30,9 @@ KINDS = (
     Kind(
         "", "v1", "Namespace", "namespaces", t.Namespace,
         columns=columns.NAMESPACE,
-        validate=config.validate_namespace,
-        validate_update=config.validate_meta_only_update,
+        validate=cluster.validate_namespace,
+        validate_update=cluster.validate_namespace_update,
+        validate_status=cluster.validate_namespace_status,
         prepare_create=strategy.create_namespace,
         prepare_update=strategy.update_namespace,
         prepare_status=strategy.keep_all_but_status,
@@ -44,8 +45,9 @@ KINDS = (
     Kind(
         "", "v1", "Node", "nodes", t.Node,
         columns=columns.NODE,
-        validate=config.validate_cluster,
-        validate_update=config.validate_meta_only_update,
+        validate=cluster.validate_node,
+        validate_update=cluster.validate_node_update,
+        validate_status=cluster.validate_node_update,
         prepare_update=strategy.keep_status,
         prepare_status=strategy.keep_all_but_status,
         default=defaults.default_node,
@@ -59,8 +61,8 @@ KINDS = (
         inert=tuple(f"spec.{path}" for path in POD_INERT),
         columns=columns.POD,
         validate=pod.validate_pod,
-        validate_update=pod.validate_pod_update,
-        validate_status=pod.validate_pod_status,
+        validate_update=podchange.validate_pod_update,
+        validate_status=podchange.validate_pod_status,
         prepare_create=strategy.create_pod,
         prepare_update=strategy.keep_status,
         prepare_status=strategy.keep_all_but_status,
@@ -129,15 +131,15 @@ KINDS = (
     Kind(
         "", "v1", "ServiceAccount", "serviceaccounts", t.ServiceAccount,
         columns=columns.SERVICE_ACCOUNT,
-        validate=config.validate_namespaced,
-        validate_update=config.validate_meta_only_update,
+        validate=cluster.validate_service_account,
+        validate_update=cluster.validate_service_account_update,
         short_names=("sa",),
     ),
     Kind(
         "", "v1", "Event", "events", t.Event,
         columns=columns.EVENT,
-        validate=config.validate_namespaced,
-        validate_update=config.validate_meta_only_update,
+        validate=event.validate_event,
+        validate_update=event.validate_event_update,
         short_names=("ev",),
         fields={
             "involvedObject.kind": lambda event: event.involved_object.kind,
@@ -169,8 +171,9 @@ KINDS = (
     Kind(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", t.PersistentVolumeClaim,
         columns=columns.CLAIM,
-        validate=storage.validate_claim,
-        validate_update=storage.validate_claim_update,
+        validate=claims.validate_claim,
+        validate_update=claims.validate_claim_update,
+        validate_status=claims.validate_claim_status,
         prepare_create=strategy.create_claim,
         prepare_update=strategy.keep_status,
         prepare_status=strategy.keep_all_but_status,

@@ -47,6 +47,7 @@ NOT_CONFIG_KEY = (
     "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 IMMUTABLE = "field is immutable"
+OWN_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
 
 def dns_label(value: str) -> list[str]:
@@ -150,9 +151,27 @@ def validate_meta(
     found += validate_labels(meta.labels, f"{path}.labels")
     found += validate_annotations(meta.annotations, f"{path}.annotations")
     found += _validate_owners(meta, path)
+    return found + _validate_finalizers(meta, path)
+
+
+def _validate_finalizers(meta: ObjectMeta, path: str) -> list[Cause]:
+    """Qualified names, or one of Kubernetes' own; an object can't both wait for its dependents and orphan them."""
+    at, found = f"{path}.finalizers", []
     for finalizer in meta.finalizers:
-        found += causes_of(qualified_name, finalizer, f"{path}.finalizers")
+        found += causes_of(qualified_name, finalizer, at)
+    if {"foregroundDeletion", "orphan"} <= set(meta.finalizers):
+        told = "finalizer orphan and foregroundDeletion cannot be both set"
+        found.append(invalid(at, meta.finalizers, told))
+    for i, finalizer in enumerate(meta.finalizers):
+        found += validate_own_finalizer(finalizer, f"{at}[{i}]")
     return found
+
+
+def validate_own_finalizer(name: str, path: str) -> list[Cause]:
+    """A name without a domain is Kubernetes' own."""
+    if "/" in name or name in OWN_FINALIZERS:
+        return []
+    return [invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")]
 
 
 def _validate_owners(meta: ObjectMeta, path: str) -> list[Cause]:
@@ -200,7 +219,9 @@ def validate_meta_update(new: ObjectMeta, old: ObjectMeta, path: str = "metadata
     found += validate_labels(new.labels, f"{path}.labels")
     found += validate_annotations(new.annotations, f"{path}.annotations")
     found += _validate_owners(new, path)
-    return found
+    return found + [
+        c for i, f in enumerate(new.finalizers) for c in validate_own_finalizer(f, f"{path}.finalizers[{i}]")
+    ]
 
 
 def validate_selector(selector: LabelSelector, path: str) -> list[Cause]:
@@ -220,6 +241,8 @@ def validate_selector(selector: LabelSelector, path: str) -> list[Cause]:
             case _:
                 found.append(invalid(f"{at}.operator", expression.operator, "not a valid selector operator"))
         found += causes_of(qualified_name, expression.key, f"{at}.key")
+        for j, value in enumerate(expression.values):
+            found += causes_of(label_value, value, f"{at}.values[{j}]")
     return found
 
 

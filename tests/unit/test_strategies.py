@@ -40,7 +40,12 @@ def causes(made: Pod) -> list[tuple[str, str]]:
         ("nginx", "latest"),
         ("nginx:1", "1"),
         ("host:5000/nginx", "latest"),
+        (f"nginx@sha256:{'ab' * 32}", ""),
         ("nginx@sha256:ab", ""),
+        ("Not An Image", ""),
+        ("a" * 64, ""),
+        ("Registry.example/nginx", "latest"),
+        ("", ""),
         ("a/b:latest", "latest"),
     ],
 )

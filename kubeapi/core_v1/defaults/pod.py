@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 
 from kubeapi.core_v1.defaults.storage import default_pod_volume
@@ -15,6 +16,17 @@ from kubeapi.core_v1.types import (
     Probe,
     ResourceRequirements,
 )
+
+_HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = rf"(?:{_HOST}(?:\.{_HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+# Source: github.com/distribution/reference. A name without a domain is one of Docker's, which are all in lower case.
+REFERENCE = re.compile(
+    rf"(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*(?::(?P<tag>\w[\w.-]{{0,127}}))?"
+    r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+UNNAMED = re.compile(r"[a-f0-9]{64}")  # an image's number, which is no name
 
 
 def default_pod(pod: Pod) -> None:
@@ -98,9 +110,8 @@ def _default_lifecycle(lifecycle: Lifecycle) -> None:
 
 
 def tag_of(image: str) -> str:
-    """The tag of an image reference: `latest` when it has neither tag nor digest, nothing when only a digest."""
-    name, _, digest = image.partition("@")
-    _, colon, tag = name.rpartition(":")
-    if colon and "/" not in tag:
-        return tag
-    return "" if digest else "latest"
+    """The tag of an image reference: `latest` when it has neither tag nor digest; nothing for a digest or no reference."""
+    found = REFERENCE.fullmatch(image)
+    if found is None or UNNAMED.fullmatch(image):
+        return ""
+    return found["tag"] or ("" if found["digest"] else "latest")

@@ -1,304 +1,229 @@
-"""Pods, alone and as templates: containers, ports, probes, mounts, volumes, resources, tolerations."""
+"""Pods, alone and as templates. What may change of one is in `podchange`."""
 
 from __future__ import annotations
 
-from kubeapi import quantity
-from kubeapi.core_v1.types import Container, Pod, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, Volume
-from kubeapi.core_v1.validation.network import PORT_RANGE, PROTOCOLS, validate_port_or_name
-from kubeapi.errors import Cause, duplicate, forbidden, invalid, not_found_cause, not_supported, required
+import re
+
+from kubeapi.core_v1.types import Pod, PodDNSConfig, PodSpec, PodTemplateSpec, ResourceRequirements
+from kubeapi.core_v1.validation.containers import Surroundings, validate_containers, validate_image
+from kubeapi.core_v1.validation.network import validate_address
+from kubeapi.core_v1.validation.resources import validate_pod_resources, validate_resources
+from kubeapi.core_v1.validation.scheduling import validate_affinity, validate_spread, validate_tolerations
+from kubeapi.core_v1.validation.security import validate_host_users, validate_os, validate_pod_security
+from kubeapi.core_v1.validation.volumes import validate_volumes
+from kubeapi.errors import Cause, duplicate, forbidden, invalid, required
+from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.meta_v1.validation import (
     causes_of,
     dns_label,
     dns_subdomain,
     qualified_name,
+    validate_annotations,
     validate_choice,
     validate_labels,
     validate_meta,
-    validate_meta_update,
 )
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
-PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-STANDARD_RESOURCES = {"cpu", "memory", "ephemeral-storage"}
-POD_FIELDS = {
-    "metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels", "metadata.annotations", "spec.nodeName",
-    "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
-}  # fmt: skip
-CHANGEABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+MIRROR, DELETION_COST = "kubernetes.io/config.mirror", "controller.kubernetes.io/pod-deletion-cost"
+APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
+APP_ARMOR_PROFILE = re.compile(r"|runtime/default|unconfined|localhost/.*")
+DEADLINE_RANGE = "must be between 1 and 2147483647, inclusive"
+MOST_NAMESERVERS, MOST_SEARCHES, MOST_SEARCH_CHARACTERS = 3, 32, 2048
+SEARCHED = re.compile(r"[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?(\.[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?)*")
+NOT_SEARCHED = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    r"end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 
 
 def validate_pod(pod: Pod) -> list[Cause]:
     """A new pod, with what admission added."""
-    return validate_meta(pod.metadata, True) + validate_pod_spec(pod.spec, "spec")
+    found = validate_whole_pod(pod)
+    if pod.spec.ephemeral_containers:
+        found.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if pod.spec.node_name and pod.spec.scheduling_gates:
+        found.append(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
+    return found
+
+
+def validate_whole_pod(pod: Pod) -> list[Cause]:
+    """A pod that is made, or as an update leaves it."""
+    spec = pod.spec
+    found = validate_meta(pod.metadata, True)
+    found += validate_pod_annotations(pod.metadata.annotations, spec, "metadata.annotations")
+    found += validate_pod_spec(spec, "spec", pod.metadata)
+    if not spec.service_account_name:
+        for i, volume in enumerate(spec.volumes):
+            for j, source in enumerate(volume.projected.sources if volume.projected else ()):
+                if source.service_account_token is not None:
+                    at = f"spec.volumes[{i}].projected.sources[{j}].serviceAccountToken"
+                    found.append(forbidden(at, "must not be specified when serviceAccountName is not set"))
+    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for i, container in enumerate(containers):
+            found += validate_image(container, f"spec.{field}[{i}]")
+    return found
 
 
 def validate_template(template: PodTemplateSpec, path: str) -> list[Cause]:
     """The template of a workload: a pod's metadata without a name, and its spec."""
-    found = validate_labels(template.metadata.labels, f"{path}.labels")
-    return found + validate_pod_spec(template.spec, f"{path}.spec")
-
-
-def validate_pod_update(new: Pod, old: Pod) -> list[Cause]:
-    """A pod changes in its images, its deadline and by further tolerations only."""
-    found = validate_meta_update(new.metadata, old.metadata)
-    if len(new.spec.containers) != len(old.spec.containers):
-        return [*found, forbidden("spec.containers", "pod updates may not add or remove containers")]
-    if len(new.spec.init_containers) != len(old.spec.init_containers):
-        return [*found, forbidden("spec.initContainers", "pod updates may not add or remove containers")]
-    kept = new.spec.clone()
-    for kind in ("containers", "init_containers"):
-        for after, before in zip(getattr(kept, kind), getattr(old.spec, kind), strict=True):
-            after.image = before.image
-    kept.active_deadline_seconds = old.spec.active_deadline_seconds
-    if all(toleration in kept.tolerations for toleration in old.spec.tolerations):
-        kept.tolerations = old.spec.tolerations
-    if kept != old.spec:
-        found.append(forbidden("spec", CHANGEABLE))
-    for i, container in enumerate(new.spec.containers):
-        if not container.image:
-            found.append(required(f"spec.containers[{i}].image"))
+    meta = template.metadata
+    found = validate_labels(meta.labels, f"{path}.labels")
+    found += validate_annotations(meta.annotations, f"{path}.annotations")
+    found += validate_pod_annotations(meta.annotations, template.spec, f"{path}.annotations")
+    found += validate_pod_spec(template.spec, f"{path}.spec", None)
+    if template.spec.ephemeral_containers:
+        told = "ephemeral containers not allowed in pod template"
+        found.append(forbidden(f"{path}.spec.ephemeralContainers", told))
     return found
 
 
-def validate_pod_status(new: Pod, old: Pod) -> list[Cause]:
-    """A status changes freely, except that a pod never leaves its node."""
-    found = validate_meta_update(new.metadata, old.metadata)
-    if old.spec.node_name and new.spec.node_name != old.spec.node_name:
-        found.append(forbidden("spec.nodeName", "may not be changed directly"))
-    return found
-
-
-def validate_pod_spec(spec: PodSpec, path: str) -> list[Cause]:
-    """The spec of a pod or template, defaults filled in."""
+def validate_pod_annotations(annotations: dict[str, str], spec: PodSpec, path: str) -> list[Cause]:
+    """The annotations that mean something to the cluster."""
     found: list[Cause] = []
-    volumes: set[str] = set()
-    for i, volume in enumerate(spec.volumes):
-        found += _validate_volume(volume, f"{path}.volumes[{i}]", volumes)
-    names: set[str] = set()
-    if not spec.containers:
-        found.append(required(f"{path}.containers"))
-    for i, container in enumerate(spec.containers):
-        found += _validate_container(container, f"{path}.containers[{i}]", volumes, names)
-    for i, container in enumerate(spec.init_containers):
-        found += _validate_container(container, f"{path}.initContainers[{i}]", volumes, names)
+    if MIRROR in annotations and not spec.node_name:
+        told = "must set spec.nodeName if mirror pod annotation is set"
+        found.append(invalid(f"{path}[{MIRROR}]", annotations[MIRROR], told))
+    cost = annotations.get(DELETION_COST, "0")
+    if not (re.fullmatch(r"0|-?[1-9]\d*", cost) and -(2**31) <= int(cost) < 2**31):
+        found.append(invalid(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
+    for key, value in annotations.items():
+        if key.startswith(APP_ARMOR):
+            name = key.removeprefix(APP_ARMOR)
+            if name not in {c.name for c in (*spec.containers, *spec.init_containers)}:
+                found.append(invalid(f"{path}[{key}]", name, "container not found"))
+            if not APP_ARMOR_PROFILE.fullmatch(value):
+                found.append(invalid(f"{path}[{key}]", value, f'invalid AppArmor profile name: "{value}"'))
+    return found
+
+
+def validate_pod_spec(spec: PodSpec, path: str, pod: ObjectMeta | None) -> list[Cause]:
+    """The spec of a pod, whose metadata is given, or of a template; defaults filled in."""
+    volumes, found = validate_volumes(spec.volumes, pod, f"{path}.volumes")
+    claims = {claim.name for claim in spec.resource_claims if claim.name}
+    found += _validate_resource_claims(spec, f"{path}.resourceClaims")
+    users, grace = spec.host_users is not False, spec.termination_grace_period_seconds
+    found += validate_containers(spec, Surroundings(volumes, claims, grace, spec.restart_policy, users), path)
+    found += validate_pod_resources(spec, f"{path}.resources", claims)
+    found += _validate_host_ports(spec, path, of_pod=pod is not None)
     found += validate_choice(spec.restart_policy, RESTART_POLICIES, f"{path}.restartPolicy")
     found += validate_choice(spec.dns_policy, DNS_POLICIES, f"{path}.dnsPolicy")
     found += validate_labels(spec.node_selector, f"{path}.nodeSelector")
-    for field, value in (("serviceAccountName", spec.service_account_name), ("nodeName", spec.node_name)):
-        if value:
-            found += causes_of(dns_subdomain, value, f"{path}.{field}")
-    for field, value in (("hostname", spec.hostname), ("subdomain", spec.subdomain)):
-        if value:
-            found += causes_of(dns_label, value, f"{path}.{field}")
-    grace, deadline = spec.termination_grace_period_seconds, spec.active_deadline_seconds
-    if grace is not None and grace < 0:
-        found.append(invalid(f"{path}.terminationGracePeriodSeconds", grace, "must be greater than or equal to 0"))
-    if deadline is not None and not 1 <= deadline <= 2**31 - 1:
-        told = "must be between 1 and 2147483647, inclusive"
-        found.append(invalid(f"{path}.activeDeadlineSeconds", deadline, told))
-    return found + _validate_tolerations(spec, path)
+    found += validate_pod_security(spec.security_context, spec, f"{path}.securityContext")
+    found += validate_affinity(spec.affinity, f"{path}.affinity")
+    found += _validate_dns(spec.dns_config, spec.dns_policy, f"{path}.dnsConfig")
+    for i, readiness in enumerate(spec.readiness_gates):
+        found += causes_of(qualified_name, readiness.condition_type, f"{path}.readinessGates[{i}].conditionType")
+    found += _validate_gates(spec, f"{path}.schedulingGates")
+    found += validate_spread(spec.topology_spread_constraints, f"{path}.topologySpreadConstraints")
+    found += validate_host_users(spec, path) + _validate_names(spec, path)
+    deadline = spec.active_deadline_seconds
+    if deadline is not None and not 1 <= deadline < 2**31:
+        found.append(invalid(f"{path}.activeDeadlineSeconds", deadline, DEADLINE_RANGE))
+    found += validate_tolerations(spec.tolerations, f"{path}.tolerations")
+    for i, alias in enumerate(spec.host_aliases):
+        found += validate_address(alias.ip, f"{path}.hostAliases[{i}].ip")
+        for j, name in enumerate(alias.hostnames):
+            found += causes_of(dns_subdomain, name, f"{path}.hostAliases[{i}].hostnames[{j}]")
+    if spec.preemption_policy is not None:
+        policies = ("PreemptLowerPriority", "Never")
+        found += validate_choice(spec.preemption_policy, policies, f"{path}.preemptionPolicy")
+    if spec.overhead:
+        found += validate_resources(ResourceRequirements(limits=spec.overhead), f"{path}.overhead", set())
+    return found + validate_os(spec, path)
 
 
-def _validate_tolerations(spec: PodSpec, path: str) -> list[Cause]:
+def _validate_names(spec: PodSpec, path: str) -> list[Cause]:
+    """The fields that name something."""
     found: list[Cause] = []
-    for i, toleration in enumerate(spec.tolerations):
-        at = f"{path}.tolerations[{i}]"
-        if toleration.key:
-            found += causes_of(qualified_name, toleration.key, f"{at}.key")
-        elif toleration.operator != "Exists":
-            told = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
-            found.append(invalid(f"{at}.operator", toleration.operator, told))
-        if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-            told = "effect must be 'NoExecute' when `tolerationSeconds` is set"
-            found.append(invalid(f"{at}.effect", toleration.effect, told))
-        if toleration.operator == "Exists" and toleration.value:
-            told = "value must be empty when `operator` is 'Exists'"
-            found.append(invalid(f"{at}.operator", toleration.value, told))
-        elif toleration.operator not in ("", "Equal", "Exists"):
-            found.append(not_supported(f"{at}.operator", toleration.operator, ("Equal", "Exists")))
-        if toleration.effect:
-            effects = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-            found += validate_choice(toleration.effect, effects, f"{at}.effect")
-    return found
-
-
-def _validate_volume(volume: Volume, path: str, names: set[str]) -> list[Cause]:
-    found: list[Cause] = []
-    if not volume.name:
-        found.append(required(f"{path}.name"))
-    else:
-        found += causes_of(dns_label, volume.name, f"{path}.name")
-        if volume.name in names:
-            found.append(duplicate(f"{path}.name", volume.name))
-    if not found:
-        names.add(volume.name)
-    sources = [n for n in volume.model_fields_set if n != "name" and getattr(volume, n) is not None]
-    for name in sorted(sources)[1:]:
-        told = "may not specify more than 1 volume type"
-        found.append(forbidden(f"{path}.{Volume.model_fields[name].alias}", told))
-    needed = (
-        ("hostPath.path", volume.host_path and volume.host_path.path),
-        ("secret.secretName", volume.secret and volume.secret.secret_name),
-        ("configMap.name", volume.config_map and volume.config_map.name),
-        (
-            "persistentVolumeClaim.claimName",
-            volume.persistent_volume_claim and volume.persistent_volume_claim.claim_name,
-        ),
-        ("nfs.server", volume.nfs and volume.nfs.server),
-        ("nfs.path", volume.nfs and volume.nfs.path),
-        ("azureFile.secretName", volume.azure_file and volume.azure_file.secret_name),
-        ("azureFile.shareName", volume.azure_file and volume.azure_file.share_name),
-        ("rbd.image", volume.rbd and volume.rbd.image),
-    )
-    return found + [required(f"{path}.{field}") for field, value in needed if value == ""]
-
-
-def _validate_container(container: Container, path: str, volumes: set[str], names: set[str]) -> list[Cause]:
-    found: list[Cause] = []
-    if not container.name:
-        found.append(required(f"{path}.name"))
-    else:
-        found += causes_of(dns_label, container.name, f"{path}.name")
-        if container.name in names:
-            found.append(duplicate(f"{path}.name", container.name))
-        names.add(container.name)
-    if not container.image:
-        found.append(required(f"{path}.image"))
-    elif container.image != container.image.strip():
-        found.append(invalid(f"{path}.image", container.image, "must not have leading or trailing whitespace"))
-    found += validate_choice(container.termination_message_policy, ("File", "FallbackToLogsOnError"),
-                             f"{path}.terminationMessagePolicy")  # fmt: skip
-    found += _validate_ports(container, path)
-    found += _validate_env(container, path)
-    found += _validate_mounts(container, path, volumes)
-    found += validate_choice(container.image_pull_policy, PULL_POLICIES, f"{path}.imagePullPolicy")
-    found += _validate_resources(container.resources, f"{path}.resources")
-    for field, probe, once in (
-        ("livenessProbe", container.liveness_probe, True),
-        ("readinessProbe", container.readiness_probe, False),
-        ("startupProbe", container.startup_probe, True),
+    for field, value, check in (
+        ("serviceAccountName", spec.service_account_name, dns_subdomain),
+        ("nodeName", spec.node_name, dns_subdomain),
+        ("hostname", spec.hostname, dns_label),
+        ("subdomain", spec.subdomain, dns_label),
+        ("priorityClassName", spec.priority_class_name, dns_subdomain),
     ):
-        if probe:
-            found += _validate_probe(probe, f"{path}.{field}")
-            if once and probe.success_threshold != 1:
-                found.append(invalid(f"{path}.{field}.successThreshold", probe.success_threshold, "must be 1"))
+        if value:
+            found += causes_of(check, value, f"{path}.{field}")
+    if spec.runtime_class_name is not None:
+        found += causes_of(dns_subdomain, spec.runtime_class_name, f"{path}.runtimeClassName")
     return found
 
 
-def _validate_ports(container: Container, path: str) -> list[Cause]:
+def _validate_host_ports(spec: PodSpec, path: str, *, of_pod: bool) -> list[Cause]:
+    """On the host's network a port is the host's; a template may leave that to its pods."""
+    found: list[Cause] = []
+    for i, container in enumerate(spec.containers if spec.host_network else ()):
+        for j, port in enumerate(container.ports):
+            if (of_pod or port.host_port) and port.host_port != port.container_port:
+                told = "must match `containerPort` when `hostNetwork` is true"
+                found.append(invalid(f"{path}.containers[{i}].ports[{j}].hostPort", port.host_port, told))
+    return found
+
+
+def _validate_dns(config: PodDNSConfig | None, policy: str, path: str) -> list[Cause]:
+    if policy == "None":
+        if config is None:
+            return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
+        if not config.nameservers:
+            told = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            return [required(f"{path}.nameservers", told)]
+    if config is None:
+        return []
+    found: list[Cause] = []
+    servers, searches, at = config.nameservers, config.searches, f"{path}.searches"
+    if len(servers) > MOST_NAMESERVERS:
+        told = f"must not have more than {MOST_NAMESERVERS} nameservers"
+        found.append(invalid(f"{path}.nameservers", servers, told))
+    for i, server in enumerate(servers):
+        found += validate_address(server, f"{path}.nameservers[{i}]")
+    if len(searches) > MOST_SEARCHES:
+        found.append(invalid(at, searches, f"must not have more than {MOST_SEARCHES} search paths"))
+    if len(" ".join(searches)) > MOST_SEARCH_CHARACTERS:
+        told = f"must not have more than {MOST_SEARCH_CHARACTERS} characters (including spaces) in the search list"
+        found.append(invalid(at, searches, told))
+    for i, search in enumerate(searches):
+        name = search.removesuffix(".")
+        if search != "." and not SEARCHED.fullmatch(name):
+            found.append(invalid(f"{at}[{i}]", name, NOT_SEARCHED))
+    for i, option in enumerate(config.options):
+        if not option.name:
+            found.append(required(f"{path}.options[{i}]", "must not be empty"))
+    return found
+
+
+def _validate_gates(spec: PodSpec, path: str) -> list[Cause]:
+    found: list[Cause] = []
+    names = [gate.name for gate in spec.scheduling_gates]
+    for i, name in enumerate(names):
+        found += causes_of(qualified_name, name, f"{path}[{i}]")
+        if name in names[:i]:
+            found.append(duplicate(f"{path}[{i}]", name))
+    return found
+
+
+def _validate_resource_claims(spec: PodSpec, path: str) -> list[Cause]:
     found: list[Cause] = []
     names: set[str] = set()
-    for i, port in enumerate(container.ports):
-        at = f"{path}.ports[{i}]"
-        if port.name:
-            found += validate_port_or_name(port.name, f"{at}.name")
-            if port.name in names:
-                found.append(duplicate(f"{at}.name", port.name))
-            names.add(port.name)
-        if port.container_port == 0:
-            found.append(required(f"{at}.containerPort"))
-        elif not 1 <= port.container_port <= 65535:
-            found.append(invalid(f"{at}.containerPort", port.container_port, PORT_RANGE))
-        if port.host_port and not 1 <= port.host_port <= 65535:
-            found.append(invalid(f"{at}.hostPort", port.host_port, PORT_RANGE))
-        found += validate_choice(port.protocol, PROTOCOLS, f"{at}.protocol")
-    return found
-
-
-def _validate_env(container: Container, path: str) -> list[Cause]:
-    found: list[Cause] = []
-    for i, env in enumerate(container.env):
-        at = f"{path}.env[{i}]"
-        if not env.name:
+    for i, claim in enumerate(spec.resource_claims):
+        at, shown = f"{path}[{i}]", claim.to_dict()
+        if not claim.name:
             found.append(required(f"{at}.name"))
-        source = env.value_from
-        if source is None:
-            continue
-        if env.value:
-            found.append(invalid(f"{at}.valueFrom", "", "may not be specified when `value` is not empty"))
-        if source.field_ref:
-            field = source.field_ref.field_path
-            where = f"{at}.valueFrom.fieldRef.fieldPath"
-            if not field:
-                found.append(required(where))
-            elif field.split("[")[0] not in POD_FIELDS:
-                found.append(invalid(where, field, f"error converting fieldPath: field label not supported: {field}"))
-        for name, ref in (("configMapKeyRef", source.config_map_key_ref), ("secretKeyRef", source.secret_key_ref)):
-            if ref and not ref.key:
-                found.append(required(f"{at}.valueFrom.{name}.key"))
-    return found
-
-
-def _validate_mounts(container: Container, path: str, volumes: set[str]) -> list[Cause]:
-    found: list[Cause] = []
-    paths: set[str] = set()
-    for i, mount in enumerate(container.volume_mounts):
-        at = f"{path}.volumeMounts[{i}]"
-        if not mount.name:
-            found.append(required(f"{at}.name"))
-        elif mount.name not in volumes:
-            found.append(not_found_cause(f"{at}.name", mount.name))
-        if not mount.mount_path:
-            found.append(required(f"{at}.mountPath"))
-        if mount.mount_path in paths:
-            found.append(invalid(f"{at}.mountPath", mount.mount_path, "must be unique"))
-        paths.add(mount.mount_path)
-        if mount.sub_path.startswith("/"):
-            found.append(invalid(f"{at}.subPath", mount.sub_path, "must be a relative path"))
-        elif ".." in mount.sub_path.split("/"):
-            found.append(invalid(f"{at}.subPath", mount.sub_path, "must not contain '..'"))
-    return found
-
-
-def _validate_resources(resources: ResourceRequirements, path: str) -> list[Cause]:
-    found: list[Cause] = []
-    for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
-        for name, value in amounts.items():
-            at = f"{path}.{field}[{name}]"
-            found += causes_of(qualified_name, name, at)
-            if "/" not in name and name not in STANDARD_RESOURCES and not name.startswith("hugepages-"):
-                found.append(invalid(at, name, "must be a standard resource type or fully qualified"))
-                found.append(invalid(at, name, "must be a standard resource for containers"))
-            try:
-                if quantity.parse(value) < 0:
-                    found.append(invalid(at, value, "must be greater than or equal to 0"))
-            except ValueError as error:
-                found.append(invalid(at, value, str(error)))
-    if found:
-        return found
-    for name, value in resources.requests.items():
-        limit = resources.limits.get(name)
-        if limit is not None and quantity.parse(value) > quantity.parse(limit):
-            found.append(invalid(f"{path}.requests", value, f"must be less than or equal to {name} limit of {limit}"))
-    return found
-
-
-def _validate_probe(probe: Probe, path: str) -> list[Cause]:
-    found: list[Cause] = []
-    handlers = [h for h in (probe.exec, probe.http_get, probe.tcp_socket, probe.grpc) if h is not None]
-    if not handlers:
-        found.append(required(path, "must specify a handler type"))
-    if len(handlers) > 1:
-        found.append(forbidden(path, "may not specify more than 1 handler type"))
-    if probe.exec and not probe.exec.command:
-        found.append(required(f"{path}.exec.command"))
-    if probe.http_get:
-        found += validate_port_or_name(probe.http_get.port, f"{path}.httpGet.port")
-        found += validate_choice(probe.http_get.scheme, ("HTTP", "HTTPS"), f"{path}.httpGet.scheme")
-    if probe.tcp_socket:
-        found += validate_port_or_name(probe.tcp_socket.port, f"{path}.tcpSocket.port")
-    for field, value in (
-        ("initialDelaySeconds", probe.initial_delay_seconds),
-        ("timeoutSeconds", probe.timeout_seconds),
-        ("periodSeconds", probe.period_seconds),
-        ("successThreshold", probe.success_threshold),
-        ("failureThreshold", probe.failure_threshold),
-    ):
-        if value < 0:
-            found.append(invalid(f"{path}.{field}", value, "must be greater than or equal to 0"))
+        elif claim.name in names:
+            found.append(duplicate(f"{at}.name", claim.name))
+        else:
+            found += causes_of(dns_label, claim.name, f"{at}.name")
+        names.add(claim.name)
+        by_name, by_template = claim.resource_claim_name, claim.resource_claim_template_name
+        if by_name is not None and by_template is not None:
+            told = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+            found.append(invalid(at, shown, told))
+        if by_name is None and by_template is None:
+            told = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+            found.append(invalid(at, shown, told))
+        for field, name in (("resourceClaimName", by_name), ("resourceClaimTemplateName", by_template)):
+            if name is not None:
+                found += causes_of(dns_subdomain, name, f"{at}.{field}")
     return found
