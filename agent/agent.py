@@ -31,6 +31,7 @@ from agent.reporter import Reporter
 from agent.runtime.protocol import Container, EngineDownError, PodRef, Runtime
 from agent.server import AgentServer
 from agent.volumes import Volumes
+from agent.volumes.reclaim import Reclaimer
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.client.recorder import Recorder, reference_of
@@ -39,9 +40,11 @@ from kubeapi.core_v1.types import Node, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.storage_v1.types import StorageClass
 
 if TYPE_CHECKING:
     from kubeapi.clock import Clock
+from kubeapi.names import DOCKER_VOLUMES
 
 log = structlog.get_logger()
 LEASE_EVERY, RESYNC_EVERY, REFRESH_EVERY = 10, 60, 60
@@ -75,6 +78,7 @@ class Agent:
         self._recorder = Recorder(client, "kubelet", config.node, clock=clock)
         self._reporter = Reporter(client)
         self._server = AgentServer(runtime, self._pods.get, tls)
+        self._reclaimer = Reclaimer(client, runtime, self._recorder, config.node)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._clockwork = AsyncIOScheduler()
@@ -109,6 +113,8 @@ class Agent:
             host_resolv=_host_resolv(),
             allocatable=node.status.allocatable,
         )
+        await self._offer_volumes()
+        await self._reclaimer.start()
         await self._pods.start()
         await self._pods.synced()
         self._spawn(self._listen(), "engine events")
@@ -132,6 +138,7 @@ class Agent:
         await asyncio.gather(*tasks, return_exceptions=True)
         for informer in (self._pods, self._services, self._slices):
             await informer.stop()
+        await self._reclaimer.stop()
         await self._objects.close()
         if self._parts:
             await self._parts.network.stop()
@@ -169,6 +176,18 @@ class Agent:
                 log.error("network not made", why=str(error))
                 await self._keeper.tell(None, f"container runtime network not ready: {error}")
                 await asyncio.sleep(RETRY)
+
+    async def _offer_volumes(self) -> None:
+        """The default StorageClass, as long as there is none of its name: it comes with the nodes whose Docker backs it."""
+        meta = ObjectMeta(name="standard", annotations={"storageclass.kubernetes.io/is-default-class": "true"})
+        offered = StorageClass(metadata=meta, provisioner=DOCKER_VOLUMES, volume_binding_mode="WaitForFirstConsumer")
+        try:
+            await self._client.create(offered)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                log.warning("no default StorageClass", why=error.message)
+        except OSError as error:
+            log.warning("no default StorageClass", why=str(error))
 
     async def _listen(self) -> None:
         """Follow the engine: wake whom its events concern; tell the node's state when it goes and comes."""

@@ -15,8 +15,8 @@ from agent.volumes.hostpath import ensure_path
 from agent.volumes.prepared import Prepared, VolumeError
 from kubeapi.core_v1.types import PersistentVolume, PersistentVolumeClaimVolumeSource, Pod
 from kubeapi.errors import ApiError
+from kubeapi.names import DOCKER_VOLUMES
 
-DRIVER = "naru.dev/docker-volume"
 AS_ENGINE_MADE_IT = (0, 0, 0o755)
 
 
@@ -68,7 +68,7 @@ async def prepare(volume: PersistentVolume, runtime: Runtime, read_only: bool) -
         raise VolumeError(f"mount options ({', '.join(spec.mount_options)}) are not supported by this node")
     if (spec.volume_mode or "Filesystem") != "Filesystem":
         raise VolumeError(f"volumeMode {spec.volume_mode} is not supported by this node")
-    if spec.csi is not None and spec.csi.driver == DRIVER:
+    if spec.csi is not None and spec.csi.driver == DOCKER_VOLUMES:
         try:
             path = Path(await runtime.ensure_volume(spec.csi.volume_handle))
         except EngineError as e:

@@ -8,14 +8,14 @@ provisioned has no such finalizer, and is never touched.
 from __future__ import annotations
 
 from agent.runtime.protocol import EngineError, Runtime
-from agent.volumes.claims import DRIVER
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.client.recorder import Recorder
 from kubeapi.client.workqueue import Queue
 from kubeapi.core_v1.types import PersistentVolume
+from kubeapi.names import DOCKER_VOLUME_FINALIZER
 
-FINALIZER, PROTECTION, HOSTNAME = DRIVER, "kubernetes.io/pv-protection", "kubernetes.io/hostname"
+PROTECTION, HOSTNAME = "kubernetes.io/pv-protection", "kubernetes.io/hostname"
 RETRY = 5.0
 
 
@@ -26,7 +26,7 @@ def may_be_removed(volume: PersistentVolume, node: str) -> bool:
     places = {v for term in terms for e in term.match_expressions if e.key == HOSTNAME for v in e.values}
     return (
         volume.metadata.deletion_timestamp is not None
-        and FINALIZER in volume.metadata.finalizers
+        and DOCKER_VOLUME_FINALIZER in volume.metadata.finalizers
         and PROTECTION not in volume.metadata.finalizers
         and (not places or node in places)
     )
@@ -67,5 +67,5 @@ class Reclaimer:
                 self._queue.add_after(name, RETRY)
                 return
         changed = volume.clone()
-        changed.metadata.finalizers = [f for f in changed.metadata.finalizers if f != FINALIZER]
+        changed.metadata.finalizers = [f for f in changed.metadata.finalizers if f != DOCKER_VOLUME_FINALIZER]
         await self._client.update(changed)

@@ -1,6 +1,6 @@
 """Volumes: claims find a PersistentVolume, or get one made; both stay while they are used, and are reclaimed after.
 
-`choose` is the static match (smallest that fits); the StorageClass provisioner naru.dev/docker-volume makes a
+`choose` is the static match (smallest that fits); the StorageClass provisioner docker-volume.naru.dev makes a
 PersistentVolume whose CSI handle is the name of a Docker volume on the claim's node. It carries the provisioner's finalizer,
 which the agent of the node takes away once it has removed the Docker volume. Watches claims, volumes, classes
 and pods. Key: a claim (NAMESPACE/NAME), or a volume (/NAME).
@@ -29,10 +29,10 @@ from kubeapi.core_v1.types import (
 )
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
+from kubeapi.names import DOCKER_VOLUME_FINALIZER, DOCKER_VOLUMES
 from kubeapi.selectors import matches
 from kubeapi.storage_v1.types import StorageClass
 
-PROVISIONER = "naru.dev/docker-volume"
 PVC_PROTECTION, PV_PROTECTION = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
 BIND_COMPLETED, BOUND_BY = "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
@@ -80,13 +80,13 @@ def make_volume(claim: PersistentVolumeClaim, class_: StorageClass, node: str) -
     place = VolumeNodeAffinity(required=NodeSelector(node_selector_terms=[NodeSelectorTerm(match_expressions=[rule])]))
     return PersistentVolume(
         metadata=ObjectMeta(
-            name=name, annotations={PROVISIONED_BY: PROVISIONER}, finalizers=[PV_PROTECTION, PROVISIONER]
+            name=name, annotations={PROVISIONED_BY: DOCKER_VOLUMES}, finalizers=[PV_PROTECTION, DOCKER_VOLUME_FINALIZER]
         ),
         spec=PersistentVolumeSpec(
             capacity={"storage": claim.spec.resources.requests["storage"]},
             access_modes=claim.spec.access_modes,
             claim_ref=reference_of(claim),
-            csi=CSIPersistentVolumeSource(driver=PROVISIONER, volume_handle=name),
+            csi=CSIPersistentVolumeSource(driver=DOCKER_VOLUMES, volume_handle=name),
             node_affinity=place if node else None,
             persistent_volume_reclaim_policy=class_.reclaim_policy or "Delete",
             storage_class_name=class_.metadata.name,
@@ -156,7 +156,7 @@ class VolumeController(Controller):
         elif waits and not node:
             text = "waiting for first consumer to be created before binding"
             self.recorder.event(claim, "Normal", "WaitForFirstConsumer", text)
-        elif class_.provisioner == PROVISIONER:
+        elif class_.provisioner == DOCKER_VOLUMES:
             made = make_volume(claim, class_, node)
             try:
                 await self.client.create(made)
@@ -199,7 +199,7 @@ class VolumeController(Controller):
             await self._phase(volume, "Available")
         elif gone:
             await self._phase(volume, "Released")
-            provisioned = volume.metadata.annotations.get(PROVISIONED_BY) == PROVISIONER
+            provisioned = volume.metadata.annotations.get(PROVISIONED_BY) == DOCKER_VOLUMES
             if volume.spec.persistent_volume_reclaim_policy == "Delete" and provisioned:
                 await self.client.delete(PersistentVolume, volume.metadata.name, uid=volume.metadata.uid)
         else:

@@ -33,7 +33,7 @@ class FakeObjects:
     def __init__(self, handle: str) -> None:
         self.held = {("ConfigMap", "cm"): {"a": b"old", "b": b"old"}, ("Secret", "sec"): {"user": b"u"}}
         self.changed: Callable[[], None] = lambda: None
-        csi = {"driver": "naru.dev/docker-volume", "volumeHandle": handle}
+        csi = {"driver": "docker-volume.naru.dev", "volumeHandle": handle}
         spec = {"claimRef": {"uid": "claim"}, "csi": csi}
         self._volume = PersistentVolume.model_validate({"metadata": {"name": handle}, "spec": spec})
 

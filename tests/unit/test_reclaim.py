@@ -9,17 +9,20 @@ import orjson
 import pytest
 
 from agent.runtime.protocol import EngineError
-from agent.volumes.reclaim import FINALIZER, Reclaimer, may_be_removed
+from agent.volumes.reclaim import Reclaimer, may_be_removed
 from kubeapi.client.client import Client
 from kubeapi.client.transport import Request, Response
 from kubeapi.core_v1.types import PersistentVolume
+from kubeapi.names import DOCKER_VOLUME_FINALIZER, DOCKER_VOLUMES
 from kubeapi.registry import load
 
 
-def volume(policy: str = "Delete", node: str = "n1", finalizers: tuple[str, ...] = (FINALIZER,)) -> PersistentVolume:
+def volume(
+    policy: str = "Delete", node: str = "n1", finalizers: tuple[str, ...] = (DOCKER_VOLUME_FINALIZER,)
+) -> PersistentVolume:
     term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
     spec = {
-        "csi": {"driver": FINALIZER, "volumeHandle": "pvc-1"},
+        "csi": {"driver": DOCKER_VOLUMES, "volumeHandle": "pvc-1"},
         "persistentVolumeReclaimPolicy": policy,
         "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
     }
@@ -42,7 +45,7 @@ def living() -> PersistentVolume:
         (living(), False),
         (volume(node="n2"), False),
         (volume(finalizers=()), False),
-        (volume(finalizers=(FINALIZER, "kubernetes.io/pv-protection")), False),
+        (volume(finalizers=(DOCKER_VOLUME_FINALIZER, "kubernetes.io/pv-protection")), False),
     ],
 )
 def test_a_volume_is_removed_on_its_node_once_nothing_protects_it(given: PersistentVolume, removed: bool) -> None:
@@ -83,7 +86,7 @@ class World:
     async def remove_volume(self, name: str) -> None:
         if self.in_use:
             raise EngineError("volume is in use")
-        assert FINALIZER in self.held.metadata.finalizers
+        assert DOCKER_VOLUME_FINALIZER in self.held.metadata.finalizers
         self.removed.append(name)
 
     def event(self, obj: PersistentVolume, type: str, reason: str, message: str) -> None:
@@ -115,5 +118,5 @@ async def test_what_is_to_be_retained_keeps_its_data(world: World) -> None:
 async def test_a_volume_in_use_is_told_and_kept(world: World) -> None:
     world.in_use = True
     await world.run()
-    assert world.held.metadata.finalizers == [FINALIZER]
+    assert world.held.metadata.finalizers == [DOCKER_VOLUME_FINALIZER]
     assert world.said == ["Warning VolumeFailedDelete volume is in use"]

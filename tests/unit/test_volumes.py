@@ -506,7 +506,7 @@ def persistent(claim_uid: str = "claim-1", **spec: Any) -> PersistentVolume:
 
 
 CLAIMED: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "data"}}
-CSI: dict[str, Any] = {"csi": {"driver": "naru.dev/docker-volume", "volumeHandle": "pvc-1"}}
+CSI: dict[str, Any] = {"csi": {"driver": "docker-volume.naru.dev", "volumeHandle": "pvc-1"}}
 
 
 @pytest.mark.parametrize(
