@@ -1,4 +1,4 @@
-"""The agent's own server: logs, exec and attach of this node's containers, for the API server alone.
+"""The agent's own server: logs, exec, attach and port-forward of this node's pods, for the API server alone.
 
 HTTPS on the node with mutual TLS: the caller must show the API server's certificate, signed by the cluster's CA. Paths and
 query are the kubelet's (`/containerLogs/NAMESPACE/POD/CONTAINER`, `/exec/...`, `/attach/...`), and so are the words of a
@@ -7,6 +7,7 @@ refusal, which the API server passes on. A caller that hangs up cancels its requ
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from aiohttp.typedefs import Handler
 
 from agent import streams
 from agent.logs import NoLogsError, container_of_logs, limited, log_options
+from agent.portforward import PROTOCOL, PortForward, connect_inside
 from agent.runtime.protocol import Container, EngineError, ExecSession, Runtime
 from kubeapi.core_v1.types import Container as Template
 from kubeapi.core_v1.types import Pod
@@ -42,6 +44,7 @@ class AgentServer:
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
         app.router.add_get("/attach/{namespace}/{pod}/{container}", self._attach)
+        app.router.add_get("/portForward/{namespace}/{pod}", self._port_forward)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=STOP_GRACE)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, ssl_context=self._tls)
@@ -105,6 +108,24 @@ class AgentServer:
 
         return await self._converse(request, opened, "error attaching to container")
 
+    async def _port_forward(self, request: web.Request) -> web.StreamResponse:
+        pod = self._pod(request)
+
+        async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            try:
+                sandboxes, _ = await self._runtime.observe(pod.metadata.uid)
+            except EngineError as error:
+                raise OSError(str(error)) from error
+            for sandbox in sandboxes:
+                if sandbox.running:
+                    return await connect_inside(sandbox.pid, port)
+            raise OSError("no sandbox of it runs")
+
+        socket = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0, compress=False)
+        await socket.prepare(request)
+        await PortForward(socket, connect, pod.metadata.uid).run()
+        return socket
+
     async def _converse(
         self,
         request: web.Request,
@@ -128,16 +149,21 @@ class AgentServer:
             await streams.converse(socket, session, wanted)
         return socket
 
-    def _asked(self, request: web.Request) -> tuple[Pod, Template]:
-        """The pod and the container of its template that a path names; 404 when there is none."""
-        namespace, name, container = (request.match_info[part] for part in ("namespace", "pod", "container"))
-        pod = self._pods(namespace, name)
+    def _pod(self, request: web.Request) -> Pod:
+        """The pod that a path names; 404 when it is not of this node."""
+        name = request.match_info["pod"]
+        pod = self._pods(request.match_info["namespace"], name)
         if pod is None:
             raise web.HTTPNotFound(text=f'pod "{name}" does not exist')
+        return pod
+
+    def _asked(self, request: web.Request) -> tuple[Pod, Template]:
+        """The pod and the container of its template that a path names; 404 when there is none."""
+        pod, container = self._pod(request), request.match_info["container"]
         for template in (*pod.spec.init_containers, *pod.spec.containers):
             if template.name == container:
                 return pod, template
-        raise web.HTTPNotFound(text=f'container "{container}" not found in pod "{name}"')
+        raise web.HTTPNotFound(text=f'container "{container}" not found in pod "{pod.metadata.name}"')
 
     async def _running(self, pod: Pod, name: str, refusal: str) -> Container:
         """The container of that name that runs now; 500 with the refusal when none does."""

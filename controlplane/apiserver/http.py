@@ -18,6 +18,7 @@ from fastapi import Request as HttpRequest
 from fastapi import Response as HttpResponse
 from fastapi.responses import StreamingResponse
 from starlette.requests import HTTPConnection
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from controlplane.apiserver import authorization
 from controlplane.apiserver.authentication import ANONYMOUS, Anyone, Who
@@ -115,7 +116,7 @@ async def serving(
     socket = data_dir / "naru.sock"
     socket.unlink(missing_ok=True)
     common: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False}
-    common |= {"lifespan": "off", "ws_per_message_deflate": False, "timeout_graceful_shutdown": GRACE}
+    common |= {"lifespan": "off", "ws": Sockets, "ws_per_message_deflate": False, "timeout_graceful_shutdown": GRACE}
     tls: dict[str, Any] = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key), "host": host, "port": port}
     configs = [
         uvicorn.Config(application(server, nodes, who), **common, **tls),
@@ -157,3 +158,18 @@ class Listener(uvicorn.Server):
             await self._serve()
         except SystemExit as error:
             raise ListenError("the address is taken") from error
+
+
+class Sockets(WebSocketsSansIOProtocol):
+    """uvicorn's WebSockets, less two things that stand in kubectl's way."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # The name of port-forward's protocol has a slash, which RFC 6455 does not allow: the choice is the application's.
+        self.conn.process_subprotocol = lambda headers: None  # type: ignore[method-assign]
+
+    async def send(self, message: Any) -> None:
+        """Send; a refusal completes the handshake as well, or uvicorn would log it as a fault."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True

@@ -136,7 +136,7 @@ class NodeProxy:
         if not address:
             raise ApiError(500, "", f"no preferred addresses found; known addresses: {[*addresses.values()]}")
         port = node.status.daemon_endpoints.kubelet_endpoint.port or AGENT_PORT
-        path = "/".join(p for p in ("", verb, pod.metadata.namespace, pod.metadata.name, container) if p or p == "")
+        path = "/".join(("", verb, pod.metadata.namespace, pod.metadata.name, *((container,) if container else ())))
         shown = yarl.URL.build(scheme="https", host=address, port=port, path=path, query=[*query])
         return Location(shown.with_host("127.0.0.1") if is_own(address) else shown, name, shown)
 

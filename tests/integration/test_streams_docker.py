@@ -13,6 +13,8 @@ import aiohttp
 import orjson
 import pytest
 
+from agent import spdy
+from agent.portforward import PROTOCOL
 from agent.runtime.docker import DockerRuntime
 from agent.runtime.protocol import ContainerSpec, PodRef, SandboxSpec
 from agent.server import AgentServer
@@ -231,6 +233,29 @@ async def test_a_client_that_leaves_a_quiet_log_is_noticed(world: World) -> None
     followed = await settles(lambda: [t for t in threading.enumerate() if t.name == "docker-stream"])
     answer.close()
     await settles(lambda: not any(t.is_alive() for t in followed))
+
+
+async def test_a_port_on_the_pods_own_loopback_is_reached(world: World) -> None:
+    listen = """use IO::Socket; $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 8000, Listen => 1);
+        $| = 1; print "listening\n"; while ($c = $s->accept) { print $c "from inside: ", scalar <$c>; close $c }"""
+    await world.run("perl", "-e", listen)
+    async with world.session.get(f"{world.url}/containerLogs/ns/p/c?follow=1", ssl=world.let_in) as answer:
+        assert await answer.content.readline() == b"listening\n"
+    url = f"{world.url}/portForward/ns/p"
+    writer, reader, said = spdy.Writer(), spdy.Reader(), {}
+    async with world.session.ws_connect(url, protocols=[PROTOCOL], ssl=world.let_in) as socket:
+        for data, port in ((3, "8000"), (7, "8001")):
+            for stream, kind in ((data - 2, "error"), (data, "data")):
+                await socket.send_bytes(writer.open(stream, {"streamtype": kind, "port": port, "requestid": port}))
+            await socket.send_bytes(spdy.data(data, b"hello\n"))
+        closed = set()
+        while closed < {1, 3, 5, 7}:
+            for frame in reader.feed((await socket.receive()).data):
+                if isinstance(frame, spdy.Data):
+                    said[frame.stream] = said.get(frame.stream, b"") + frame.data
+                    closed |= {frame.stream} if frame.fin else set()
+    assert (said[3], said[1]) == (b"from inside: hello\n", b"")
+    assert b"failed to connect to localhost:8001" in said[5] and b"Connection refused" in said[5]
 
 
 async def test_what_is_not_there_is_refused_in_the_kubelets_words(world: World) -> None:
