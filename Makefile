@@ -3,9 +3,10 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 export DATA_DIR ?= /var/lib/naru
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images check test
+.PHONY: help setup engine images demo down check test
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,6 +16,12 @@ setup: ## virtual environment and the package in it
 
 engine: setup ## a Docker Engine that answers, installed and started where there is none
 	@scripts/engine.sh
+
+demo: images ## start a cluster, run the three tiers on it, kill their containers and see them heal
+	@$(SUDO) $(BIN)/python scripts/demo.py --data-dir $(DATA_DIR) $(if $(PORT),--port $(PORT))
+
+down: setup ## end that cluster; its data stays
+	@$(SUDO) $(BIN)/naru down --data-dir $(DATA_DIR)
 
 check: setup ## format, lint, strict types, import directions
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -13,7 +13,7 @@ import sys
 
 from naru.config import DEFAULT_DATA_DIR
 
-COMMANDS = ("server", "kubectl")
+COMMANDS = ("up", "down", "status", "apply", "delete", "kubeconfig", "kubectl", "server", "agent")
 
 
 class CommandError(Exception):
@@ -34,7 +34,7 @@ def parser_for(command: str) -> argparse.ArgumentParser:
 def usage() -> str:
     """The list of commands with their summaries."""
     lines = ["usage: naru COMMAND [OPTION ...]", ""]
-    lines += [f"  {c:8} {importlib.import_module(f'naru.cli.{c}').SUMMARY}" for c in COMMANDS]
+    lines += [f"  {c:10} {importlib.import_module(f'naru.cli.{c}').SUMMARY}" for c in COMMANDS]
     return "\n".join([*lines, "", "naru COMMAND --help tells a command's options."])
 
 
