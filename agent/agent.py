@@ -104,7 +104,7 @@ class Agent:
             runtime=self._runtime,
             network=network,
             images=Images(self._runtime, self._clock),
-            volumes=Volumes(self._objects, self._runtime, self._config.directory),
+            volumes=Volumes(self._objects, self._runtime, self._config.directory, node.status.allocatable),
             objects=self._objects,
             clock=self._clock,
             say=self._say,
