@@ -21,7 +21,7 @@ from naru.config import DEFAULT_DATA_DIR, ClusterConfig
 from naru.connection import Connection, NoClusterError, RefusedError
 
 SHOP = pathlib.Path(__file__).parent.parent / "manifests" / "shop"
-NAMESPACE, PORT = "shop", 30080
+NAMESPACE, NODE_PORT = "shop", 30080
 TIERS = {"web": 2, "was": 3, "db": 1}
 REQUESTS = 60
 
@@ -56,9 +56,10 @@ def start(data_dir: pathlib.Path, port: int | None) -> ClusterConfig:
     return config
 
 
-def apply(connection: Connection, *, quiet: bool = False) -> None:
-    """POST the example and wait until every tier is ready."""
-    body = b"".join(path.read_bytes() for path in sorted(SHOP.glob("*.yaml")))
+def apply(connection: Connection, port: int, *, quiet: bool = False) -> None:
+    """POST the example, with `port` for its NodePort, and wait until every tier is ready."""
+    text = "".join(path.read_text() for path in sorted(SHOP.glob("*.yaml")))
+    body = text.replace(f"nodePort: {NODE_PORT}", f"nodePort: {port}").encode()
     with connection.send("POST", "/apply", {"wait": "ready", "timeout": "180"}, body, "application/x-ndjson") as lines:
         end = None
         for line in lines:
@@ -72,7 +73,7 @@ def apply(connection: Connection, *, quiet: bool = False) -> None:
 
 def ask(traffic: Traffic) -> list[Reply]:
     """Requests through all three tiers; every pod must answer some of them."""
-    say(f"{REQUESTS} requests through all three tiers: curl http://127.0.0.1:{PORT}/")
+    say(f"{REQUESTS} requests through all three tiers: curl http://127.0.0.1:{traffic.port}/")
     replies = [traffic.ask() for _ in range(REQUESTS)]
     for reply in replies[:5]:
         print(f"   {reply.error or f'{reply.web} > {reply.was} > {reply.db}: row {reply.rows}'}")
@@ -93,7 +94,9 @@ def kill(engine: Engine, pods: Pods, traffic: Traffic, connection: Connection, t
     labels = victim["Labels"]
     pod, uid = labels[LABEL + "pod.name"], labels[LABEL + "pod.uid"]
     named = f"container {labels[LABEL + 'container']}" if kind == "container" else "the sandbox"
-    print(f"   docker kill {victim['Id'][:12]}   ({named} of {pod})", flush=True)
+    again = int(labels[LABEL + "crashes"]) > 0 if kind == "container" else False
+    late = "; it crashed before, so Kubernetes' back-off holds it for a while" if again else ""
+    print(f"   docker kill {victim['Id'][:12]}   ({named} of {pod}{late})", flush=True)
     asked = time.time()
     engine.api.kill(victim["Id"])
     died = engine.events.first(lambda e: e.action == "die" and e.id == victim["Id"], f"the end of {named} of {pod}")
@@ -110,7 +113,7 @@ def kill(engine: Engine, pods: Pods, traffic: Traffic, connection: Connection, t
     ready = pods.states.first(
         lambda s: s.uid == uid and s.ready and new.id in s.containers, f"pod {pod} ready with its new container"
     )
-    apply(connection, quiet=True)  # the other tiers may have felt it: go on when all are ready
+    apply(connection, traffic.port, quiet=True)  # the other tiers may have felt it: go on when all are ready
     meanwhile = [r for r in traffic.replies.all() if r.at >= asked]
     heal = Heal(
         f"{tier}: {named}",
@@ -133,14 +136,14 @@ def summary(heals: list[Heal], before: int, acknowledged: int, rows: int) -> str
     return "\n".join(lines)
 
 
-def demo(data_dir: pathlib.Path, port: int | None) -> None:
+def demo(data_dir: pathlib.Path, port: int | None, node_port: int) -> None:
     """All steps; raises when one does not happen."""
     config = start(data_dir, port)
     connection = Connection(data_dir)
     say(f"the example over HTTP: cat manifests/shop/*.yaml | curl --unix-socket {data_dir}/naru.sock \\")
     print("        --data-binary @- 'http://naru/apply?wait=ready'")
-    apply(connection)
-    engine, pods, traffic = Engine(config.id), Pods(data_dir, NAMESPACE), Traffic(PORT)
+    apply(connection, node_port)
+    engine, pods, traffic = Engine(config.id), Pods(data_dir, NAMESPACE), Traffic(node_port)
     replies = ask(traffic)
     before = replies[0].rows - 1
     say("killing one container of each tier, then a whole sandbox, under steady requests")
@@ -162,7 +165,7 @@ def demo(data_dir: pathlib.Path, port: int | None) -> None:
         f".venv/bin/naru status{flag}",
         f".venv/bin/naru kubectl{flag} get pods -n {NAMESPACE} -o wide",
         f".venv/bin/naru kubectl{flag} scale -n {NAMESPACE} deployment/was --replicas=5",
-        f"curl http://127.0.0.1:{PORT}/",
+        f"curl http://127.0.0.1:{node_port}/",
         f"make down{'' if not flag else f' DATA_DIR={data_dir}'}",
     ):
         print(f"   {line}")
@@ -172,11 +175,12 @@ def main() -> int:
     """Run the demo; the exit status."""
     parser = argparse.ArgumentParser(description="Naru's demo: three tiers that heal")
     parser.add_argument("--data-dir", type=pathlib.Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--port", type=int, help="of the API server")
+    parser.add_argument("--node-port", type=int, default=NODE_PORT, help="of the web tier (%(default)s)")
     options = parser.parse_args()
     begun = time.monotonic()
     try:
-        demo(options.data_dir, options.port)
+        demo(options.data_dir, options.port, options.node_port)
     except (DemoError, MissingError, NoClusterError, RefusedError) as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1

@@ -144,7 +144,7 @@ class Traffic:
 
     def __init__(self, port: int, pause: float = 0.02) -> None:
         self.replies: Memory[Reply] = Memory()
-        self._port, self._pause, self._stopped = port, pause, threading.Event()
+        self.port, self._pause, self._stopped = port, pause, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -159,7 +159,7 @@ class Traffic:
 
     def ask(self) -> Reply:
         """Send one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", "/")
             answer = connection.getresponse()
