@@ -180,6 +180,77 @@ POINTER_TEXT = set(
         "DeleteOptions.propagationPolicy",
     ]
 )
+# strings that have a type of their own in Go, which is told when a body has something else there
+NAMED_STRINGS = {
+    "v1.Protocol": "ContainerPort.protocol ServicePort.protocol EndpointPort.protocol PortStatus.protocol",
+    "v1.ServiceType": "ServiceSpec.type",
+    "v1.ServiceAffinity": "sessionAffinity",
+    "v1.ServiceExternalTrafficPolicy": "externalTrafficPolicy",
+    "v1.ServiceInternalTrafficPolicy": "internalTrafficPolicy",
+    "v1.IPFamily": "ipFamilies",
+    "v1.IPFamilyPolicy": "ipFamilyPolicy",
+    "v1.LoadBalancerIPMode": "ipMode",
+    "v1.RestartPolicy": "PodSpec.restartPolicy",
+    "v1.ContainerRestartPolicy": "Container.restartPolicy EphemeralContainer.restartPolicy",
+    "v1.ContainerRestartRuleAction": "ContainerRestartRule.action",
+    "v1.ContainerRestartRuleOnExitCodesOperator": "ContainerRestartRuleOnExitCodes.operator",
+    "v1.DNSPolicy": "dnsPolicy",
+    "v1.PreemptionPolicy": "preemptionPolicy",
+    "v1.PullPolicy": "imagePullPolicy ImageVolumeSource.pullPolicy",
+    "v1.TerminationMessagePolicy": "terminationMessagePolicy",
+    "v1.Capability": "Capabilities.add Capabilities.drop",
+    "v1.ProcMountType": "procMount",
+    "v1.SeccompProfileType": "SeccompProfile.type",
+    "v1.AppArmorProfileType": "AppArmorProfile.type",
+    "v1.PodFSGroupChangePolicy": "fsGroupChangePolicy",
+    "v1.SupplementalGroupsPolicy": "supplementalGroupsPolicy",
+    "v1.PodSELinuxChangePolicy": "seLinuxChangePolicy",
+    "v1.MountPropagationMode": "mountPropagation",
+    "v1.RecursiveReadOnlyMode": "recursiveReadOnly",
+    "v1.TolerationOperator": "Toleration.operator",
+    "v1.TaintEffect": "Toleration.effect Taint.effect",
+    "v1.NodeSelectorOperator": "NodeSelectorRequirement.operator",
+    "v1.LabelSelectorOperator": "LabelSelectorRequirement.operator",
+    "v1.UnsatisfiableConstraintAction": "whenUnsatisfiable",
+    "v1.NodeInclusionPolicy": "nodeAffinityPolicy nodeTaintsPolicy",
+    "v1.URIScheme": "HTTPGetAction.scheme",
+    "v1.Signal": "stopSignal",
+    "v1.HostPathType": "HostPathVolumeSource.type",
+    "v1.StorageMedium": "EmptyDirVolumeSource.medium",
+    "v1.AzureDataDiskCachingMode": "cachingMode",
+    "v1.AzureDataDiskKind": "AzureDiskVolumeSource.kind",
+    "v1.PersistentVolumeAccessMode": "accessModes",
+    "v1.PersistentVolumeMode": "volumeMode",
+    "v1.PersistentVolumeReclaimPolicy": "persistentVolumeReclaimPolicy reclaimPolicy@storage_v1",
+    "v1.PersistentVolumePhase": "PersistentVolumeStatus.phase",
+    "v1.PersistentVolumeClaimPhase": "PersistentVolumeClaimStatus.phase",
+    "v1.PersistentVolumeClaimConditionType": "PersistentVolumeClaimCondition.type",
+    "v1.VolumeBindingMode": "volumeBindingMode",
+    "v1.PodPhase": "PodStatus.phase",
+    "v1.PodQOSClass": "qosClass",
+    "v1.PodConditionType": "PodCondition.type PodReadinessGate.conditionType",
+    "v1.NodePhase": "NodeStatus.phase",
+    "v1.NodeConditionType": "NodeCondition.type",
+    "v1.NodeAddressType": "NodeAddress.type",
+    "v1.NamespacePhase": "NamespaceStatus.phase",
+    "v1.NamespaceConditionType": "NamespaceCondition.type",
+    "v1.FinalizerName": "NamespaceSpec.finalizers",
+    "v1.SecretType": "Secret.type",
+    "v1.OSName": "PodOS.name",
+    "v1.ResourceName": "ContainerResizePolicy.resourceName ResourceStatus.name",
+    "v1.ResourceResizeRestartPolicy": "ContainerResizePolicy.restartPolicy",
+    "v1.DeploymentStrategyType": "DeploymentStrategy.type",
+    "v1.DeploymentConditionType": "DeploymentCondition.type",
+    "v1.ReplicaSetConditionType": "ReplicaSetCondition.type",
+    "v1.ConditionStatus": "PodCondition.status NodeCondition.status NamespaceCondition.status DeploymentCondition.status "
+    "ReplicaSetCondition.status PersistentVolumeClaimCondition.status",
+    "v1.AddressType": "EndpointSlice.addressType",
+    "v1.CoordinatedLeaseStrategy": "strategy@coordination_v1",
+    "v1.ManagedFieldsOperationType": "ManagedFieldsEntry.operation",
+    "v1.DeletionPropagation": "DeleteOptions.propagationPolicy",
+    "types.UID": "ObjectMeta.uid OwnerReference.uid ObjectReference.uid Preconditions.uid",
+}
+NAMED = {field: name for name, fields in NAMED_STRINGS.items() for field in fields.split()}
 FIXED_SNAKE = {"from": "from_", "continue": "continue_", "except": "except_", "$ref": "ref"}
 
 
@@ -314,6 +385,10 @@ class Writer:
             default = f"always(lambda: {reffed}())"
         else:
             default, optional = "None", " | None"
+        named = next((NAMED[key] for key in sorted(keys) if key in NAMED), "")
+        if named and "str" in annotation:
+            self.imports |= {"from typing import Annotated", "from kubeapi.model import GoType"}
+            annotation = f'Annotated[str, GoType("{named}")]'.join(annotation.rsplit("str", 1))
         full = f"{annotation}{optional}"
         if marks:
             self.imports.add("from typing import Annotated")

@@ -8,6 +8,7 @@ from controlplane.store import Store
 from kubeapi.registry import Kind
 from kubeapi.storage_v1.types import StorageClass
 
+CLASS = "volume.beta.kubernetes.io/storage-class"  # how a claim named its class before it had a field for it
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
 FINALIZERS = {
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",
@@ -20,7 +21,9 @@ async def admit(store: Store, kind: Kind, obj: Any) -> None:
     finalizer = FINALIZERS[kind.plural]
     if finalizer not in obj.metadata.finalizers:
         obj.metadata.finalizers = [*obj.metadata.finalizers, finalizer]
-    if kind.plural == "persistentvolumeclaims" and obj.spec.storage_class_name is None:
+    if kind.plural != "persistentvolumeclaims" or CLASS in obj.metadata.annotations:
+        return
+    if obj.spec.storage_class_name is None:
         entries, _ = store.list("/storage.k8s.io/storageclasses/")
         if name := default_class([StorageClass.from_json(e.value) for e in entries]):
             obj.spec.storage_class_name = name

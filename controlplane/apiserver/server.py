@@ -89,9 +89,10 @@ class ApiServer:
         if way := self.doors.subresources.get(f"{target.kind.plural}/{target.subresource}"):
             return await way(target, request)
         form = negotiate(request.headers.get("accept", ""))
-        if not target.name:
-            return await self._collection(target, request, form)
-        return await self._object(target, request, form)
+        answered = await (self._object if target.name else self._collection)(target, request, form)
+        if target.kind.deprecated:
+            answered.headers += warning_headers([target.kind.deprecated])
+        return answered
 
     def _described(self, request: Request) -> Response:
         """Discovery and OpenAPI, or the 404 that fits: Kubernetes' own below a served version, Go's elsewhere."""

@@ -21,8 +21,9 @@ from controlplane.apiserver.routing import Target
 from controlplane.store import Conflict, Entry, Store
 from kubeapi import codec
 from kubeapi.clock import Clock
-from kubeapi.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, invalid_object, required
+from kubeapi.errors import ApiError, Cause, bad_request, conflict, invalid, invalid_object, required
 from kubeapi.meta_v1.types import ManagedFieldsEntry
+from kubeapi.meta_v1.validation import validate_common_update
 from kubeapi.model import Model
 from kubeapi.names import random_suffix
 from kubeapi.patch import managed
@@ -112,7 +113,8 @@ class Writer:
             await self._prepare(target, old, new, before, subresource, options.dry_run)
             if track:
                 self._track(target.kind, before, new, options, subresource)
-            warnings = warnings + target.kind.warn(new, old) + ([] if subresource else inert_warnings(target.kind, new))
+            if not subresource:
+                warnings = warnings + target.kind.warn(new, old) + inert_warnings(target.kind, new)
             if _same(before, new.to_dict()):
                 return Written(entry.value, warnings)
             if options.dry_run:
@@ -141,6 +143,9 @@ class Writer:
         _place(target, meta)
 
         def change(old: Any, _bytes: bytes) -> tuple[Any, list[str]]:
+            if not (meta.resource_version or target.kind.unconditional_update):
+                cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+                raise invalid_object(target.kind.kind, target.kind.group, meta.name, [cause])
             if subresource != "finalize":
                 return obj.clone(), warnings
             old.spec.finalizers = obj.spec.finalizers
@@ -174,11 +179,13 @@ class Writer:
         kind.default(new)
         if subresource == "status":
             kind.prepare_status(new, old)
-            _refuse(kind, meta.name, _deletion_causes(was, meta) + kind.validate_status(new, old))
+            _refuse(
+                kind, meta.name, validate_common_update(meta, was, kind.namespaced) + kind.validate_status(new, old)
+            )
             return
         kind.prepare_update(new, old)
         await self.admission.admit_update(kind, new, old, dry_run=dry_run)
-        _refuse(kind, meta.name, _deletion_causes(was, meta) + kind.validate_update(new, old))
+        _refuse(kind, meta.name, validate_common_update(meta, was, kind.namespaced) + kind.validate_update(new, old))
         if kind.spec_fields and _spec(kind, before) != _spec(kind, new.to_dict()):
             meta.generation += 1
 
@@ -252,15 +259,6 @@ def _place(target: Target, meta: Any) -> None:
     meta.namespace = target.namespace if target.kind.namespaced else ""
 
 
-def _deletion_causes(was: Any, meta: Any) -> list[Cause]:
-    added = [f for f in meta.finalizers if f not in was.finalizers] if was.deletion_timestamp else []
-    if not added:
-        return []
-    shown = ", ".join(f'"{f}"' for f in added)
-    why = "no new finalizers can be added if the object is being deleted, found new finalizers "
-    return [forbidden("metadata.finalizers", f"{why}[]string{{{shown}}}")]
-
-
 def _refuse(kind: Kind, name: str, causes: list[Cause]) -> None:
     if not causes:
         return
@@ -271,7 +269,13 @@ def _refuse(kind: Kind, name: str, causes: list[Cause]) -> None:
 
 
 def _spec(kind: Kind, value: dict[str, Any]) -> list[Any]:
-    return [value.get(name) for name in kind.spec_fields]
+    return [_at(value, name) for name in kind.spec_fields]
+
+
+def _at(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = (value or {}).get(name)
+    return value
 
 
 def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:

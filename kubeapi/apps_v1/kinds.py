@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeapi.apps_v1 import columns, defaults, validation
 from kubeapi.apps_v1 import types as t
-from kubeapi.core_v1 import strategy
+from kubeapi.core_v1 import strategy, warnings
 from kubeapi.core_v1.kinds import POD_INERT
 from kubeapi.registry import Kind
 
@@ -13,29 +13,40 @@ def _without_status(obj: t.Deployment | t.ReplicaSet) -> None:
     obj.status = type(obj.status)()
 
 
+def _warn(new: t.Deployment | t.ReplicaSet, old: t.Deployment | t.ReplicaSet | None) -> list[str]:
+    """Of a new workload and its template, and of a template that changes."""
+    if old is not None and new.spec == old.spec:
+        return []
+    template = new.spec.template
+    found = warnings.warn_of_pod_spec(template.spec, template.metadata, "spec.template.")
+    return warnings.warn_of_workload_name(new.metadata.name) + found if old is None else found
+
+
 TEMPLATE_INERT = tuple(f"spec.template.spec.{path}" for path in POD_INERT)
 
 KINDS = (
     Kind(
         "apps", "v1", "Deployment", "deployments", t.Deployment,
         inert=TEMPLATE_INERT,
+        warn=_warn,
         columns=columns.DEPLOYMENT,
         validate=validation.validate_deployment,
         validate_update=validation.validate_deployment_update,
         validate_status=validation.validate_deployment_status,
         prepare_create=_without_status,
         prepare_update=strategy.keep_status,
-        prepare_status=strategy.keep_all_but_status,
+        prepare_status=strategy.keep_all_but_status_and_labels,
         default=defaults.default_deployment,
         short_names=("deploy",),
         categories=("all",),
         has_status=True,
         has_scale=True,
-        spec_fields=("spec",),
+        spec_fields=("spec", "metadata.annotations"),
     ),
     Kind(
         "apps", "v1", "ReplicaSet", "replicasets", t.ReplicaSet,
         inert=TEMPLATE_INERT,
+        warn=_warn,
         columns=columns.REPLICA_SET,
         validate=validation.validate_replica_set,
         validate_update=validation.validate_replica_set_update,

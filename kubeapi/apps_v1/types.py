@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.pod import PodTemplateSpec
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
-from kubeapi.model import Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always
+from kubeapi.model import GoType, Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always
 
 
 class Deployment(Model):
@@ -20,12 +20,12 @@ class Deployment(Model):
 
 
 class DeploymentCondition(Model):
-    status: str = always(str)
+    status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_transition_time: Time | None = None
     last_update_time: Time | None = None
     message: str = ""
     reason: str = ""
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.DeploymentConditionType")] = always(str)
 
 
 class DeploymentList(Model):
@@ -60,7 +60,7 @@ class DeploymentStatus(Model):
 
 class DeploymentStrategy(Model):
     rolling_update: RollingUpdateDeployment | None = None
-    type: str = ""
+    type: Annotated[str, GoType("v1.DeploymentStrategyType")] = ""
 
 
 class ReplicaSet(Model):
@@ -72,11 +72,11 @@ class ReplicaSet(Model):
 
 
 class ReplicaSetCondition(Model):
-    status: str = always(str)
+    status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_transition_time: Time | None = None
     message: str = ""
     reason: str = ""
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.ReplicaSetConditionType")] = always(str)
 
 
 class ReplicaSetList(Model):

@@ -148,7 +148,9 @@ def _validate_strategy(strategy: DeploymentStrategy, path: str) -> list[Cause]:
         told = "may not be specified when strategy `type` is 'Recreate'"
         return [forbidden(f"{path}.rollingUpdate", told)] if rolling is not None else []
     if strategy.type != "RollingUpdate":
-        return [not_supported(f"{path}.type", strategy.type, ("Recreate", "RollingUpdate"))]
+        share = {"MaxUnavailable": rolling.max_unavailable, "MaxSurge": rolling.max_surge} if rolling else None
+        shown = {"Type": strategy.type, "RollingUpdate": share}
+        return [not_supported(path, shown, ("Recreate", "RollingUpdate"))]
     if rolling is None:
         return [required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")]
     at = f"{path}.rollingUpdate.maxUnavailable"

@@ -16,5 +16,6 @@ KINDS = (
         columns=columns.LEASE,
         validate=validation.validate_lease,
         validate_update=validation.validate_lease_update,
+        unconditional_update=False,
     ),
 )

@@ -4,8 +4,10 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Int32, MicroTime, Model, always
+from kubeapi.model import GoType, Int32, MicroTime, Model, always
 
 
 class Lease(Model):
@@ -29,4 +31,4 @@ class LeaseSpec(Model):
     lease_transitions: Int32 | None = None
     preferred_holder: str | None = None
     renew_time: MicroTime | None = None
-    strategy: str | None = None
+    strategy: Annotated[str, GoType("v1.CoordinatedLeaseStrategy")] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeapi.core_v1 import columns, defaults, strategy
+from kubeapi.core_v1 import columns, defaults, strategy, warnings
 from kubeapi.core_v1 import types as t
 from kubeapi.core_v1.validation import claims, cluster, config, endpoints, event, pod, podchange, service, storage
 from kubeapi.registry import Kind
@@ -58,6 +58,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Pod", "pods", t.Pod,
+        warn=warnings.warn_of_pod,
         inert=tuple(f"spec.{path}" for path in POD_INERT),
         columns=columns.POD,
         validate=pod.validate_pod,
@@ -65,7 +66,7 @@ KINDS = (
         validate_status=podchange.validate_pod_status,
         prepare_create=strategy.create_pod,
         prepare_update=strategy.keep_status,
-        prepare_status=strategy.keep_all_but_status,
+        prepare_status=strategy.keep_all_but_pod_status,
         default=defaults.default_pod,
         short_names=("po",),
         categories=("all",),
@@ -86,6 +87,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Service", "services", t.Service,
+        warn=warnings.warn_of_service,
         inert=SERVICE_INERT,
         columns=columns.SERVICE,
         validate=service.validate_service,
@@ -105,6 +107,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Endpoints", "endpoints", t.Endpoints,
+        deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         columns=columns.ENDPOINTS,
         validate=endpoints.validate_endpoints,
         validate_update=endpoints.validate_endpoints_update,
@@ -120,6 +123,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Secret", "secrets", t.Secret,
+        warn=warnings.warn_of_secret,
         columns=columns.SECRET,
         validate=config.validate_secret,
         validate_update=config.validate_secret_update,
@@ -157,6 +161,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolume", "persistentvolumes", t.PersistentVolume,
+        warn=warnings.warn_of_persistent_volume,
         columns=columns.VOLUME,
         validate=storage.validate_volume,
         validate_update=storage.validate_volume_update,
@@ -170,6 +175,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", t.PersistentVolumeClaim,
+        warn=warnings.warn_of_claim,
         columns=columns.CLAIM,
         validate=claims.validate_claim,
         validate_update=claims.validate_claim_update,

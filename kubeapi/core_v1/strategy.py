@@ -31,10 +31,18 @@ def keep_status(new: Any, old: Any) -> None:
 
 
 def keep_all_but_status(new: Any, old: Any) -> None:
-    """Through the status door only the status changes (and managed fields, which the server keeps)."""
+    """Through the status door the spec stays as it was."""
     new.spec = old.spec
-    new.metadata.labels = old.metadata.labels
-    new.metadata.deletion_timestamp = old.metadata.deletion_timestamp
+
+
+def keep_all_but_status_and_labels(new: Any, old: Any) -> None:
+    """A Deployment's labels are its users' alone."""
+    new.spec, new.metadata.labels = old.spec, old.metadata.labels
+
+
+def keep_all_but_pod_status(new: Pod, old: Pod) -> None:
+    """A pod's owners are not the kubelet's to change."""
+    new.spec, new.metadata.owner_references = old.spec, old.metadata.owner_references
 
 
 def create_namespace(namespace: Namespace) -> None:

@@ -13,6 +13,6 @@ KINDS = (
         validate=validation.validate_endpoint_slice,
         validate_update=validation.validate_endpoint_slice_update,
         default=defaults.default_endpoint_slice,
-        spec_fields=("addressType", "endpoints", "ports"),
+        spec_fields=("addressType", "endpoints", "ports", "metadata.labels"),
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import ObjectReference
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Int32, ListSet, Model, NilList, always
+from kubeapi.model import GoType, Int32, ListSet, Model, NilList, always
 
 
 class Endpoint(Model):
@@ -38,14 +38,14 @@ class EndpointPort(Model):
     app_protocol: str | None = None
     name: str | None = None
     port: Int32 | None = None
-    protocol: str | None = None
+    protocol: Annotated[str, GoType("v1.Protocol")] | None = None
 
 
 class EndpointSlice(Model):
     kind: str = always(lambda: "EndpointSlice")
     api_version: str = always(lambda: "discovery.k8s.io/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
-    address_type: str = always(str)
+    address_type: Annotated[str, GoType("v1.AddressType")] = always(str)
     endpoints: NilList[Endpoint] = always(list)
     ports: NilList[EndpointPort] = always(list)
 

@@ -14,7 +14,6 @@ from kubeapi.meta_v1.validation import (
     validate_choice,
     validate_labels,
     validate_meta,
-    validate_meta_update,
 )
 
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -37,7 +36,7 @@ def validate_endpoint_slice(obj: EndpointSlice) -> list[Cause]:
 
 def validate_endpoint_slice_update(new: EndpointSlice, old: EndpointSlice) -> list[Cause]:
     """As when it is made; the type of its addresses never changes."""
-    found = validate_meta_update(new.metadata, old.metadata) + validate_endpoint_slice(new)
+    found = validate_endpoint_slice(new)
     if new.address_type != old.address_type:
         found.append(invalid("addressType", new.address_type, IMMUTABLE))
     return found

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from kubeapi.model import Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always
+from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always
 
 
 class APIResource(Model):
@@ -48,7 +48,7 @@ class DeleteOptions(Model):
     ignore_store_read_error_with_cluster_breaking_potential: bool | None = None
     orphan_dependents: bool | None = None
     preconditions: Preconditions | None = None
-    propagation_policy: str | None = None
+    propagation_policy: Annotated[str, GoType("v1.DeletionPropagation")] | None = None
 
 
 class LabelSelector(Model):
@@ -59,7 +59,7 @@ class LabelSelector(Model):
 
 class LabelSelectorRequirement(Model):
     key: str = always(str)
-    operator: str = always(str)
+    operator: Annotated[str, GoType("v1.LabelSelectorOperator")] = always(str)
     values: list[str] = []
 
 
@@ -76,7 +76,7 @@ class ManagedFieldsEntry(Model):
     fields_type: str = ""
     fields_v1: dict[str, Any] = {}
     manager: str = ""
-    operation: str = ""
+    operation: Annotated[str, GoType("v1.ManagedFieldsOperationType")] = ""
     subresource: str = ""
     time: Time | None = None
 
@@ -96,7 +96,7 @@ class ObjectMeta(Model):
     owner_references: Annotated[list[OwnerReference], ListMap(("uid",)), StrategicMerge(("merge",), "uid")] = []
     resource_version: str = ""
     self_link: str = ""
-    uid: str = ""
+    uid: Annotated[str, GoType("types.UID")] = ""
 
 
 class OwnerReference(Model):
@@ -106,12 +106,12 @@ class OwnerReference(Model):
     block_owner_deletion: bool | None = None
     controller: bool | None = None
     name: str = always(str)
-    uid: str = always(str)
+    uid: Annotated[str, GoType("types.UID")] = always(str)
 
 
 class Preconditions(Model):
     resource_version: str = ""
-    uid: str = ""
+    uid: Annotated[str, GoType("types.UID")] = ""
 
 
 class ShardInfo(Model):

@@ -224,6 +224,19 @@ def validate_meta_update(new: ObjectMeta, old: ObjectMeta, path: str = "metadata
     ]
 
 
+def validate_common_update(new: ObjectMeta, old: ObjectMeta, namespaced: bool) -> list[Cause]:
+    """What the server asks of every update before the kind is asked (rest.BeforeUpdate): so a fault is told again there."""
+    found = validate_meta(new, namespaced, path_segment) if new != old else []
+    return found + validate_meta_update(new, old)
+
+
+def path_segment(value: str) -> list[str]:
+    """A name that can be a part of a URL's path, the least that any name has to be."""
+    if value in (".", ".."):
+        return [f"may not be '{value}'"]
+    return [f"may not contain '{char}'" for char in "/%" if char in value]
+
+
 def validate_selector(selector: LabelSelector, path: str) -> list[Cause]:
     """A LabelSelector: its operators and how many values each takes."""
     found = validate_labels(selector.match_labels, f"{path}.matchLabels")

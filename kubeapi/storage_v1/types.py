@@ -4,9 +4,11 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from kubeapi.core_v1.types.references import TopologySelectorTerm
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Model, always
+from kubeapi.model import GoType, Model, always
 
 
 class StorageClass(Model):
@@ -18,8 +20,8 @@ class StorageClass(Model):
     mount_options: list[str] = []
     parameters: dict[str, str] = {}
     provisioner: str = always(str)
-    reclaim_policy: str | None = None
-    volume_binding_mode: str | None = None
+    reclaim_policy: Annotated[str, GoType("v1.PersistentVolumeReclaimPolicy")] | None = None
+    volume_binding_mode: Annotated[str, GoType("v1.VolumeBindingMode")] | None = None
 
 
 class StorageClassList(Model):

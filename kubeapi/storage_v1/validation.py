@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from kubeapi.core_v1.validation.scheduling import validate_topologies
-from kubeapi.errors import Cause, forbidden, invalid, required, too_long, too_many
-from kubeapi.meta_v1.validation import causes_of, qualified_name, validate_choice, validate_meta, validate_meta_update
+from kubeapi.errors import Cause, invalid, required, too_long, too_many
+from kubeapi.meta_v1.validation import (
+    IMMUTABLE,
+    causes_of,
+    qualified_name,
+    validate_choice,
+    validate_meta,
+    validate_meta_update,
+)
 from kubeapi.storage_v1.types import StorageClass
 
 BINDING_MODES = ("Immediate", "WaitForFirstConsumer")
@@ -48,5 +55,6 @@ def validate_storage_class_update(new: StorageClass, old: StorageClass) -> list[
         ("volumeBindingMode", old.volume_binding_mode, new.volume_binding_mode),
     ):
         if before != after:
-            found.append(forbidden(field, f"updates to {field} are forbidden."))
-    return found
+            shown = dict(sorted(after.items())) if isinstance(after, dict) else after
+            found.append(invalid(field, shown, IMMUTABLE))
+    return found + validate_topologies(new.allowed_topologies, "allowedTopologies")

@@ -14,7 +14,12 @@ def default_namespace(namespace: Namespace) -> None:
 
 
 def default_node(node: Node) -> None:
-    """What can be used is what there is, until the node says otherwise."""
+    """What can be used is what there is, until the node says otherwise; its range of addresses has two names."""
+    spec = node.spec
+    if spec.pod_cidr and spec.pod_cidrs[:1] != [spec.pod_cidr]:
+        spec.pod_cidrs = [spec.pod_cidr]
+    elif spec.pod_cidrs and not spec.pod_cidr:
+        spec.pod_cidr = spec.pod_cidrs[0]
     for name, quantity in node.status.capacity.items():
         node.status.allocatable.setdefault(name, quantity)
 

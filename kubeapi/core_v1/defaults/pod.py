@@ -11,6 +11,7 @@ from kubeapi.core_v1.types import (
     EphemeralContainer,
     Lifecycle,
     Pod,
+    PodIP,
     PodSecurityContext,
     PodSpec,
     Probe,
@@ -42,6 +43,11 @@ def default_pod(pod: Pod) -> None:
         _requests_from_limits(spec.resources)
     if spec.enable_service_links is None:
         spec.enable_service_links = True
+    status = pod.status  # its address has two names, of which the older counts
+    if status.pod_ip and [address.ip for address in status.pod_ips[:1]] != [status.pod_ip]:
+        status.pod_ips = [PodIP(ip=status.pod_ip)]
+    elif status.pod_ips and not status.pod_ip:
+        status.pod_ip = status.pod_ips[0].ip
 
 
 def default_pod_spec(spec: PodSpec) -> None:

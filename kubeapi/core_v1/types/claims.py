@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.references import TypedLocalObjectReference, TypedObjectReference
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
-from kubeapi.model import ListMap, Model, Quantity, StrategicMerge, Time, always
+from kubeapi.model import GoType, ListMap, Model, Quantity, StrategicMerge, Time, always
 
 
 class ModifyVolumeStatus(Model):
@@ -25,12 +25,12 @@ class PersistentVolumeClaim(Model):
 
 
 class PersistentVolumeClaimCondition(Model):
-    status: str = always(str)
+    status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_probe_time: Time | None = None
     last_transition_time: Time | None = None
     message: str = ""
     reason: str = ""
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.PersistentVolumeClaimConditionType")] = always(str)
 
 
 class PersistentVolumeClaimList(Model):
@@ -41,19 +41,19 @@ class PersistentVolumeClaimList(Model):
 
 
 class PersistentVolumeClaimSpec(Model):
-    access_modes: list[str] = []
+    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = []
     data_source: TypedLocalObjectReference | None = None
     data_source_ref: TypedObjectReference | None = None
     resources: VolumeResourceRequirements = always(lambda: VolumeResourceRequirements())
     selector: LabelSelector | None = None
     storage_class_name: str | None = None
     volume_attributes_class_name: str | None = None
-    volume_mode: str | None = None
+    volume_mode: Annotated[str, GoType("v1.PersistentVolumeMode")] | None = None
     volume_name: str = ""
 
 
 class PersistentVolumeClaimStatus(Model):
-    access_modes: list[str] = []
+    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = []
     allocated_resource_statuses: dict[str, str] = {}
     allocated_resources: dict[str, Quantity] = {}
     capacity: dict[str, Quantity] = {}
@@ -62,7 +62,7 @@ class PersistentVolumeClaimStatus(Model):
     ] = []
     current_volume_attributes_class_name: str | None = None
     modify_volume_status: ModifyVolumeStatus | None = None
-    phase: str = ""
+    phase: Annotated[str, GoType("v1.PersistentVolumeClaimPhase")] = ""
 
 
 class VolumeResourceRequirements(Model):

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import LocalObjectReference, ObjectReference
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Bytes, Int32, ListMap, MicroTime, Model, Quantity, StrategicMerge, Time, always
+from kubeapi.model import Bytes, GoType, Int32, ListMap, MicroTime, Model, Quantity, StrategicMerge, Time, always
 
 
 class Binding(Model):
@@ -128,11 +128,11 @@ class Namespace(Model):
 
 
 class NamespaceCondition(Model):
-    status: str = always(str)
+    status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_transition_time: Time | None = None
     message: str = ""
     reason: str = ""
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.NamespaceConditionType")] = always(str)
 
 
 class NamespaceList(Model):
@@ -143,12 +143,12 @@ class NamespaceList(Model):
 
 
 class NamespaceSpec(Model):
-    finalizers: list[str] = []
+    finalizers: list[Annotated[str, GoType("v1.FinalizerName")]] = []
 
 
 class NamespaceStatus(Model):
     conditions: Annotated[list[NamespaceCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
-    phase: str = ""
+    phase: Annotated[str, GoType("v1.NamespacePhase")] = ""
 
 
 class ResourceQuota(Model):
@@ -195,7 +195,7 @@ class Secret(Model):
     data: dict[str, Bytes] = {}
     immutable: bool | None = None
     string_data: dict[str, str] = {}
-    type: str = ""
+    type: Annotated[str, GoType("v1.SecretType")] = ""
 
 
 class SecretList(Model):

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Int32, Int64, ListMap, ListSet, Model, Quantity, StrategicMerge, Time, always
+from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, Quantity, StrategicMerge, Time, always
 
 
 class AttachedVolume(Model):
@@ -44,7 +44,7 @@ class Node(Model):
 
 class NodeAddress(Model):
     address: str = always(str)
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.NodeAddressType")] = always(str)
 
 
 class NodeAllocatableResourceClaimStatus(Model):
@@ -54,12 +54,12 @@ class NodeAllocatableResourceClaimStatus(Model):
 
 
 class NodeCondition(Model):
-    status: str = always(str)
+    status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_heartbeat_time: Time | None = None
     last_transition_time: Time | None = None
     message: str = ""
     reason: str = ""
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.NodeConditionType")] = always(str)
 
 
 class NodeConfigSource(Model):
@@ -119,7 +119,7 @@ class NodeStatus(Model):
     features: NodeFeatures | None = None
     images: list[ContainerImage] = []
     node_info: NodeSystemInfo = always(lambda: NodeSystemInfo())
-    phase: str = ""
+    phase: Annotated[str, GoType("v1.NodePhase")] = ""
     runtime_handlers: list[NodeRuntimeHandler] = []
     volumes_attached: list[AttachedVolume] = []
     volumes_in_use: list[str] = []
@@ -144,7 +144,7 @@ class NodeSystemInfo(Model):
 
 
 class Taint(Model):
-    effect: str = always(str)
+    effect: Annotated[str, GoType("v1.TaintEffect")] = always(str)
     key: str = always(str)
     time_added: Time | None = None
     value: str = ""

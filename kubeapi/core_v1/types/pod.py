@@ -23,6 +23,7 @@ from kubeapi.core_v1.types.volumes import Volume
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
 from kubeapi.model import (
     AtomicMap,
+    GoType,
     Int32,
     Int64,
     IntOrString,
@@ -44,12 +45,12 @@ class Affinity(Model):
 
 class AppArmorProfile(Model):
     localhost_profile: str | None = None
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.AppArmorProfileType")] = always(str)
 
 
 class Capabilities(Model):
-    add: list[str] = []
-    drop: list[str] = []
+    add: list[Annotated[str, GoType("v1.Capability")]] = []
+    drop: list[Annotated[str, GoType("v1.Capability")]] = []
 
 
 class ConfigMapEnvSource(Model):
@@ -63,7 +64,7 @@ class Container(Model):
     env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
     env_from: list[EnvFromSource] = []
     image: str = ""
-    image_pull_policy: str = ""
+    image_pull_policy: Annotated[str, GoType("v1.PullPolicy")] = ""
     lifecycle: Lifecycle | None = None
     liveness_probe: Probe | None = None
     name: str = always(str)
@@ -73,14 +74,14 @@ class Container(Model):
     readiness_probe: Probe | None = None
     resize_policy: list[ContainerResizePolicy] = []
     resources: ResourceRequirements = always(lambda: ResourceRequirements())
-    restart_policy: str | None = None
+    restart_policy: Annotated[str, GoType("v1.ContainerRestartPolicy")] | None = None
     restart_policy_rules: list[ContainerRestartRule] = []
     security_context: SecurityContext | None = None
     startup_probe: Probe | None = None
     stdin: bool = False
     stdin_once: bool = False
     termination_message_path: str = ""
-    termination_message_policy: str = ""
+    termination_message_policy: Annotated[str, GoType("v1.TerminationMessagePolicy")] = ""
     tty: bool = False
     volume_devices: Annotated[
         list[VolumeDevice], ListMap(("devicePath",)), StrategicMerge(("merge",), "devicePath")
@@ -100,21 +101,21 @@ class ContainerPort(Model):
     host_ip: str = Field(default="", alias="hostIP")
     host_port: Int32 = 0
     name: str = ""
-    protocol: str = ""
+    protocol: Annotated[str, GoType("v1.Protocol")] = ""
 
 
 class ContainerResizePolicy(Model):
-    resource_name: str = always(str)
-    restart_policy: str = always(str)
+    resource_name: Annotated[str, GoType("v1.ResourceName")] = always(str)
+    restart_policy: Annotated[str, GoType("v1.ResourceResizeRestartPolicy")] = always(str)
 
 
 class ContainerRestartRule(Model):
-    action: str = always(str)
+    action: Annotated[str, GoType("v1.ContainerRestartRuleAction")] = always(str)
     exit_codes: ContainerRestartRuleOnExitCodes | None = None
 
 
 class ContainerRestartRuleOnExitCodes(Model):
-    operator: str = always(str)
+    operator: Annotated[str, GoType("v1.ContainerRestartRuleOnExitCodesOperator")] = always(str)
     values: Annotated[list[Int32], ListSet()] = []
 
 
@@ -158,7 +159,7 @@ class ContainerStatus(Model):
     restart_count: Int32 = always(int)
     started: bool | None = None
     state: ContainerState = always(lambda: ContainerState())
-    stop_signal: str | None = None
+    stop_signal: Annotated[str, GoType("v1.Signal")] | None = None
     user: ContainerUser | None = None
     volume_mounts: Annotated[
         list[VolumeMountStatus], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")
@@ -195,7 +196,7 @@ class EphemeralContainer(Model):
     env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
     env_from: list[EnvFromSource] = []
     image: str = ""
-    image_pull_policy: str = ""
+    image_pull_policy: Annotated[str, GoType("v1.PullPolicy")] = ""
     lifecycle: Lifecycle | None = None
     liveness_probe: Probe | None = None
     name: str = always(str)
@@ -205,7 +206,7 @@ class EphemeralContainer(Model):
     readiness_probe: Probe | None = None
     resize_policy: list[ContainerResizePolicy] = []
     resources: ResourceRequirements = always(lambda: ResourceRequirements())
-    restart_policy: str | None = None
+    restart_policy: Annotated[str, GoType("v1.ContainerRestartPolicy")] | None = None
     restart_policy_rules: list[ContainerRestartRule] = []
     security_context: SecurityContext | None = None
     startup_probe: Probe | None = None
@@ -213,7 +214,7 @@ class EphemeralContainer(Model):
     stdin_once: bool = False
     target_container_name: str = ""
     termination_message_path: str = ""
-    termination_message_policy: str = ""
+    termination_message_policy: Annotated[str, GoType("v1.TerminationMessagePolicy")] = ""
     tty: bool = False
     volume_devices: Annotated[
         list[VolumeDevice], ListMap(("devicePath",)), StrategicMerge(("merge",), "devicePath")
@@ -236,7 +237,7 @@ class HTTPGetAction(Model):
     http_headers: list[HTTPHeader] = []
     path: str = ""
     port: IntOrString | None = None
-    scheme: str = ""
+    scheme: Annotated[str, GoType("v1.URIScheme")] = ""
 
 
 class HTTPHeader(Model):
@@ -260,7 +261,7 @@ class ImageVolumeStatus(Model):
 class Lifecycle(Model):
     post_start: LifecycleHandler | None = None
     pre_stop: LifecycleHandler | None = None
-    stop_signal: str | None = None
+    stop_signal: Annotated[str, GoType("v1.Signal")] | None = None
 
 
 class LifecycleHandler(Model):
@@ -309,13 +310,13 @@ class PodAntiAffinity(Model):
 
 
 class PodCondition(Model):
-    status: str = always(str)
+    status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_probe_time: Time | None = None
     last_transition_time: Time | None = None
     message: str = ""
     observed_generation: Int64 = 0
     reason: str = ""
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.PodConditionType")] = always(str)
 
 
 class PodDNSConfig(Model):
@@ -346,11 +347,11 @@ class PodList(Model):
 
 
 class PodOS(Model):
-    name: str = always(str)
+    name: Annotated[str, GoType("v1.OSName")] = always(str)
 
 
 class PodReadinessGate(Model):
-    condition_type: str = always(str)
+    condition_type: Annotated[str, GoType("v1.PodConditionType")] = always(str)
 
 
 class PodResourceClaim(Model):
@@ -375,15 +376,15 @@ class PodSchedulingGroup(Model):
 class PodSecurityContext(Model):
     app_armor_profile: AppArmorProfile | None = None
     fs_group: Int64 | None = None
-    fs_group_change_policy: str | None = None
+    fs_group_change_policy: Annotated[str, GoType("v1.PodFSGroupChangePolicy")] | None = None
     run_as_group: Int64 | None = None
     run_as_non_root: bool | None = None
     run_as_user: Int64 | None = None
-    se_linux_change_policy: str | None = None
+    se_linux_change_policy: Annotated[str, GoType("v1.PodSELinuxChangePolicy")] | None = None
     se_linux_options: SELinuxOptions | None = None
     seccomp_profile: SeccompProfile | None = None
     supplemental_groups: list[Int64] = []
-    supplemental_groups_policy: str | None = None
+    supplemental_groups_policy: Annotated[str, GoType("v1.SupplementalGroupsPolicy")] | None = None
     sysctls: list[Sysctl] = []
     windows_options: WindowsSecurityContextOptions | None = None
 
@@ -394,7 +395,7 @@ class PodSpec(Model):
     automount_service_account_token: bool | None = None
     containers: Annotated[list[Container], ListMap(("name",)), StrategicMerge(("merge",), "name")] = always(list)
     dns_config: PodDNSConfig | None = None
-    dns_policy: str = ""
+    dns_policy: Annotated[str, GoType("v1.DNSPolicy")] = ""
     enable_service_links: bool | None = None
     ephemeral_containers: Annotated[
         list[EphemeralContainer], ListMap(("name",)), StrategicMerge(("merge",), "name")
@@ -414,7 +415,7 @@ class PodSpec(Model):
     node_selector: Annotated[dict[str, str], AtomicMap()] = {}
     os: PodOS | None = None
     overhead: dict[str, Quantity] = {}
-    preemption_policy: str | None = None
+    preemption_policy: Annotated[str, GoType("v1.PreemptionPolicy")] | None = None
     priority: Int32 | None = None
     priority_class_name: str = ""
     readiness_gates: list[PodReadinessGate] = []
@@ -422,7 +423,7 @@ class PodSpec(Model):
         list[PodResourceClaim], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")
     ] = []
     resources: ResourceRequirements | None = None
-    restart_policy: str = ""
+    restart_policy: Annotated[str, GoType("v1.RestartPolicy")] = ""
     runtime_class_name: str | None = None
     scheduler_name: str = ""
     scheduling_gates: Annotated[list[PodSchedulingGate], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
@@ -456,12 +457,12 @@ class PodStatus(Model):
     node_allocatable_resource_claim_statuses: list[NodeAllocatableResourceClaimStatus] = []
     nominated_node_name: str = ""
     observed_generation: Int64 = 0
-    phase: str = ""
+    phase: Annotated[str, GoType("v1.PodPhase")] = ""
     pod_ip: str = Field(default="", alias="podIP")
     pod_ips: Annotated[list[PodIP], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = Field(
         default=[], alias="podIPs"
     )
-    qos_class: str = ""
+    qos_class: Annotated[str, GoType("v1.PodQOSClass")] = ""
     reason: str = ""
     resize: str = ""
     resource_claim_statuses: Annotated[
@@ -567,7 +568,7 @@ class ResourceRequirements(Model):
 
 
 class ResourceStatus(Model):
-    name: str = always(str)
+    name: Annotated[str, GoType("v1.ResourceName")] = always(str)
     resources: Annotated[list[ResourceHealth], ListMap(("resourceID",))] = []
 
 
@@ -580,7 +581,7 @@ class SELinuxOptions(Model):
 
 class SeccompProfile(Model):
     localhost_profile: str | None = None
-    type: str = always(str)
+    type: Annotated[str, GoType("v1.SeccompProfileType")] = always(str)
 
 
 class SecretEnvSource(Model):
@@ -593,7 +594,7 @@ class SecurityContext(Model):
     app_armor_profile: AppArmorProfile | None = None
     capabilities: Capabilities | None = None
     privileged: bool | None = None
-    proc_mount: str | None = None
+    proc_mount: Annotated[str, GoType("v1.ProcMountType")] | None = None
     read_only_root_filesystem: bool | None = None
     run_as_group: Int64 | None = None
     run_as_non_root: bool | None = None
@@ -618,9 +619,9 @@ class TCPSocketAction(Model):
 
 
 class Toleration(Model):
-    effect: str = ""
+    effect: Annotated[str, GoType("v1.TaintEffect")] = ""
     key: str = ""
-    operator: str = ""
+    operator: Annotated[str, GoType("v1.TolerationOperator")] = ""
     toleration_seconds: Int64 | None = None
     value: str = ""
 
@@ -630,10 +631,10 @@ class TopologySpreadConstraint(Model):
     match_label_keys: list[str] = []
     max_skew: Int32 = always(int)
     min_domains: Int32 | None = None
-    node_affinity_policy: str | None = None
-    node_taints_policy: str | None = None
+    node_affinity_policy: Annotated[str, GoType("v1.NodeInclusionPolicy")] | None = None
+    node_taints_policy: Annotated[str, GoType("v1.NodeInclusionPolicy")] | None = None
     topology_key: str = always(str)
-    when_unsatisfiable: str = always(str)
+    when_unsatisfiable: Annotated[str, GoType("v1.UnsatisfiableConstraintAction")] = always(str)
 
 
 class VolumeDevice(Model):
@@ -643,10 +644,10 @@ class VolumeDevice(Model):
 
 class VolumeMount(Model):
     mount_path: str = always(str)
-    mount_propagation: str | None = None
+    mount_propagation: Annotated[str, GoType("v1.MountPropagationMode")] | None = None
     name: str = always(str)
     read_only: bool = False
-    recursive_read_only: str | None = None
+    recursive_read_only: Annotated[str, GoType("v1.RecursiveReadOnlyMode")] | None = None
     sub_path: str = ""
     sub_path_expr: str = ""
 
@@ -655,7 +656,7 @@ class VolumeMountStatus(Model):
     mount_path: str = always(str)
     name: str = always(str)
     read_only: bool = False
-    recursive_read_only: str | None = None
+    recursive_read_only: Annotated[str, GoType("v1.RecursiveReadOnlyMode")] | None = None
     volume_status: VolumeStatus | None = None
 
 

@@ -4,9 +4,9 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from kubeapi.model import Model, Quantity, always
+from kubeapi.model import GoType, Model, Quantity, always
 
 
 class ConfigMapKeySelector(Model):
@@ -36,7 +36,7 @@ class NodeSelector(Model):
 
 class NodeSelectorRequirement(Model):
     key: str = always(str)
-    operator: str = always(str)
+    operator: Annotated[str, GoType("v1.NodeSelectorOperator")] = always(str)
     values: list[str] = []
 
 
@@ -60,7 +60,7 @@ class ObjectReference(Model):
     name: str = ""
     namespace: str = ""
     resource_version: str = ""
-    uid: str = ""
+    uid: Annotated[str, GoType("types.UID")] = ""
 
 
 class ResourceFieldSelector(Model):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kubeapi.core_v1.types.references import ObjectReference
 from kubeapi.meta_v1.types import Condition, ListMeta, ObjectMeta
-from kubeapi.model import AtomicMap, Int32, IntOrString, ListMap, Model, StrategicMerge, always
+from kubeapi.model import AtomicMap, GoType, Int32, IntOrString, ListMap, Model, StrategicMerge, always
 
 
 class ClientIPConfig(Model):
@@ -30,7 +30,7 @@ class EndpointPort(Model):
     app_protocol: str | None = None
     name: str = ""
     port: Int32 = always(int)
-    protocol: str = ""
+    protocol: Annotated[str, GoType("v1.Protocol")] = ""
 
 
 class EndpointSubset(Model):
@@ -56,7 +56,7 @@ class EndpointsList(Model):
 class LoadBalancerIngress(Model):
     hostname: str = ""
     ip: str = ""
-    ip_mode: str | None = None
+    ip_mode: Annotated[str, GoType("v1.LoadBalancerIPMode")] | None = None
     ports: list[PortStatus] = []
 
 
@@ -67,7 +67,7 @@ class LoadBalancerStatus(Model):
 class PortStatus(Model):
     error: str | None = None
     port: Int32 = always(int)
-    protocol: str = always(str)
+    protocol: Annotated[str, GoType("v1.Protocol")] = always(str)
 
 
 class Service(Model):
@@ -90,7 +90,7 @@ class ServicePort(Model):
     name: str = ""
     node_port: Int32 = 0
     port: Int32 = always(int)
-    protocol: str = ""
+    protocol: Annotated[str, GoType("v1.Protocol")] = ""
     target_port: IntOrString | None = None
 
 
@@ -100,21 +100,21 @@ class ServiceSpec(Model):
     cluster_ips: list[str] = Field(default=[], alias="clusterIPs")
     external_ips: list[str] = Field(default=[], alias="externalIPs")
     external_name: str = ""
-    external_traffic_policy: str = ""
+    external_traffic_policy: Annotated[str, GoType("v1.ServiceExternalTrafficPolicy")] = ""
     health_check_node_port: Int32 = 0
-    internal_traffic_policy: str | None = None
-    ip_families: list[str] = []
-    ip_family_policy: str | None = None
+    internal_traffic_policy: Annotated[str, GoType("v1.ServiceInternalTrafficPolicy")] | None = None
+    ip_families: list[Annotated[str, GoType("v1.IPFamily")]] = []
+    ip_family_policy: Annotated[str, GoType("v1.IPFamilyPolicy")] | None = None
     load_balancer_class: str | None = None
     load_balancer_ip: str = Field(default="", alias="loadBalancerIP")
     load_balancer_source_ranges: list[str] = []
     ports: Annotated[list[ServicePort], ListMap(("port", "protocol")), StrategicMerge(("merge",), "port")] = []
     publish_not_ready_addresses: bool = False
     selector: Annotated[dict[str, str], AtomicMap()] = {}
-    session_affinity: str = ""
+    session_affinity: Annotated[str, GoType("v1.ServiceAffinity")] = ""
     session_affinity_config: SessionAffinityConfig | None = None
     traffic_distribution: str | None = None
-    type: str = ""
+    type: Annotated[str, GoType("v1.ServiceType")] = ""
 
 
 class ServiceStatus(Model):

@@ -4,6 +4,8 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from kubeapi.core_v1.types.references import NodeSelector, ObjectReference, SecretReference
@@ -21,7 +23,7 @@ from kubeapi.core_v1.types.volumes import (
     VsphereVirtualDiskVolumeSource,
 )
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Int32, Model, Quantity, Time, always
+from kubeapi.model import GoType, Int32, Model, Quantity, Time, always
 
 
 class AzureFilePersistentVolumeSource(Model):
@@ -110,7 +112,7 @@ class PersistentVolumeList(Model):
 
 
 class PersistentVolumeSpec(Model):
-    access_modes: list[str] = []
+    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = []
     aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
     azure_disk: AzureDiskVolumeSource | None = None
     azure_file: AzureFilePersistentVolumeSource | None = None
@@ -130,7 +132,7 @@ class PersistentVolumeSpec(Model):
     mount_options: list[str] = []
     nfs: NFSVolumeSource | None = None
     node_affinity: VolumeNodeAffinity | None = None
-    persistent_volume_reclaim_policy: str = ""
+    persistent_volume_reclaim_policy: Annotated[str, GoType("v1.PersistentVolumeReclaimPolicy")] = ""
     photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = None
     portworx_volume: PortworxVolumeSource | None = None
     quobyte: QuobyteVolumeSource | None = None
@@ -139,14 +141,14 @@ class PersistentVolumeSpec(Model):
     storage_class_name: str = ""
     storageos: StorageOSPersistentVolumeSource | None = None
     volume_attributes_class_name: str | None = None
-    volume_mode: str | None = None
+    volume_mode: Annotated[str, GoType("v1.PersistentVolumeMode")] | None = None
     vsphere_volume: VsphereVirtualDiskVolumeSource | None = None
 
 
 class PersistentVolumeStatus(Model):
     last_phase_transition_time: Time | None = None
     message: str = ""
-    phase: str = ""
+    phase: Annotated[str, GoType("v1.PersistentVolumePhase")] = ""
     reason: str = ""
 
 

@@ -4,12 +4,14 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from kubeapi.core_v1.types.claims import PersistentVolumeClaimSpec
 from kubeapi.core_v1.types.references import LocalObjectReference, ObjectFieldSelector, ResourceFieldSelector
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta
-from kubeapi.model import Int32, Int64, Model, Quantity, always
+from kubeapi.model import GoType, Int32, Int64, Model, Quantity, always
 
 
 class AWSElasticBlockStoreVolumeSource(Model):
@@ -20,8 +22,8 @@ class AWSElasticBlockStoreVolumeSource(Model):
 
 
 class AzureDiskVolumeSource(Model):
-    kind: str | None = None
-    caching_mode: str | None = None
+    kind: Annotated[str, GoType("v1.AzureDataDiskKind")] | None = None
+    caching_mode: Annotated[str, GoType("v1.AzureDataDiskCachingMode")] | None = None
     disk_name: str = always(str)
     disk_uri: str = always(alias="diskURI", make=str)
     fs_type: str | None = None
@@ -96,7 +98,7 @@ class DownwardAPIVolumeSource(Model):
 
 
 class EmptyDirVolumeSource(Model):
-    medium: str = ""
+    medium: Annotated[str, GoType("v1.StorageMedium")] = ""
     size_limit: Quantity | None = None
 
 
@@ -146,7 +148,7 @@ class GlusterfsVolumeSource(Model):
 
 class HostPathVolumeSource(Model):
     path: str = always(str)
-    type: str | None = None
+    type: Annotated[str, GoType("v1.HostPathType")] | None = None
 
 
 class ISCSIVolumeSource(Model):
@@ -164,7 +166,7 @@ class ISCSIVolumeSource(Model):
 
 
 class ImageVolumeSource(Model):
-    pull_policy: str = ""
+    pull_policy: Annotated[str, GoType("v1.PullPolicy")] = ""
     reference: str = ""
 
 

@@ -100,7 +100,7 @@ def _validate_amounts(node: Node) -> list[Cause]:
 
 def validate_node_update(new: Node, old: Node) -> list[Cause]:
     """What a node was given once stays: its range of pod addresses, its provider's name of it."""
-    found = validate_meta_update(new.metadata, old.metadata) + _validate_amounts(new)
+    found = validate_node(new) + validate_meta_update(new.metadata, old.metadata) + _validate_amounts(new)
     addresses = [(a.type, a.address) for a in new.status.addresses]
     for i, (kind, address) in enumerate(addresses):
         if (kind, address) in addresses[:i]:

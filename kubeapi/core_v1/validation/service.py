@@ -53,7 +53,7 @@ def validate_service_update(new: Service, old: Service) -> list[Cause]:
     port = new.spec.health_check_node_port
     if needs_health_check(old) and needs_health_check(new) and port != old.spec.health_check_node_port:
         found.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
-    return found + validate_meta(new.metadata, True, dns_label) + _validate_rest(new)
+    return found + _validate_rest(new)
 
 
 def validate_service_status(new: Service, old: Service) -> list[Cause]:
