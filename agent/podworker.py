@@ -127,7 +127,10 @@ class PodWorker:
             except NetworkError as e:
                 log.warning("pod not attached", pod=full_name(pod), why=str(e))
                 retry = self._parts.clock.now() + timedelta(seconds=SANDBOX_PAUSE)
-        ready = not living or await self._prepare_volumes(pod)
+        ended = bool(planner.finished(pod, observed))
+        if ended and not any(c.phase == "running" for c in observed.containers):
+            await self._parts.volumes.release(pod.metadata.uid)
+        ready = ended or not living or await self._prepare_volumes(pod)
         if not ready:
             retry = self._parts.clock.now() + timedelta(seconds=VOLUME_PAUSE)
         self._retry_at = retry

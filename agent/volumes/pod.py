@@ -24,6 +24,7 @@ from agent.volumes.prepared import Prepared, VolumeError
 from kubeapi.core_v1.types import Container, Pod, Volume, VolumeMount
 
 log = structlog.get_logger()
+OWN = VOLUMES, PARTS = "volumes", "volume-subpaths"
 PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 
 
@@ -65,13 +66,22 @@ class PodVolumes:
                 self._pod = pod
                 await self._all_of(pod, [v for v in _mounted(pod) if projected(v) is not None])
 
+    async def release(self) -> None:
+        """The pod has run to its end: give back its memory, its tokens and all else that is in its volumes."""
+        if self._pod is not None or any((self._directory / name).exists() for name in OWN):
+            await self._delete(*(self._directory / name for name in OWN))
+
     async def remove(self) -> None:
         """Unmount all that is mounted below the pod's directory, and delete it."""
+        await self._delete(self._directory)
+
+    async def _delete(self, *directories: Path) -> None:
         await self._sources.objects.release(self._uid)
         self._sources.files.forget(self._uid)
         async with self._busy:
-            self._pod = None
-            await asyncio.to_thread(kernel.delete_directory, self._directory)
+            self._pod, self._ready = None, {}
+            for directory in directories:
+                await asyncio.to_thread(kernel.delete_directory, directory)
 
     def mounts(self, container: Container, variables: Mapping[str, str]) -> tuple[Mount, ...]:
         """What the container sees of the volumes. ConfigError with the kubelet's words when that can't be had."""
@@ -104,7 +114,7 @@ class PodVolumes:
         return ready
 
     async def _prepare(self, pod: Pod, volume: Volume) -> Prepared:
-        name, path = volume.name, self._directory / "volumes" / volume.name
+        name, path = volume.name, self._directory / VOLUMES / volume.name
         try:
             if (claim := volume.persistent_volume_claim) is not None:
                 bound = await claims.bound_volume(self._sources.objects, pod, claim)
@@ -143,7 +153,7 @@ class PodVolumes:
         read_only, target = mount.read_only or volume.read_only, str(Path("/", mount.mount_path))
         propagation = PROPAGATION.get(mount.mount_propagation or "", "")
         if wanted := _sub_path(mount, variables):
-            own = self._directory / "volume-subpaths" / mount.name / container.name / str(index)
+            own = self._directory / PARTS / mount.name / container.name / str(index)
             try:
                 subpath.hold(volume.path, wanted, own)
             except OSError as e:  # the kubelet does not tell either what it met on the host

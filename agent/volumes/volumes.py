@@ -1,8 +1,8 @@
 """The volumes of a node's pods: made before a pod's sandbox, mounted into its containers, kept true, and removed.
 
 `prepare` brings them to their places and remembers them, `mounts` says what a container is to see, `refresh` renews tokens
-and is a safety net for files, `remove` unmounts and deletes what was the pod's own. A persistent volume's data and paths of
-the host are only ever mounted from: nothing here deletes them.
+and is a safety net for files, `release` and `remove` unmount and delete what was the pod's own. A persistent volume's data
+and paths of the host are only ever mounted from: nothing here deletes them.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ class Volumes:
         """Let files follow their objects, and renew tokens. What can't be had stays as it was, and is a VolumeError."""
         if held := self._pods.get(pod.metadata.uid):
             await held.refresh(pod)
+
+    async def release(self, pod_uid: str) -> None:
+        """The pod has run to its end, though its object stays: its volumes are given back. Repeating it costs nothing."""
+        await self._of(pod_uid).release()
 
     async def remove(self, pod_uid: str) -> None:
         """Nothing of the pod is left: unmount what is below its directory, and delete it."""

@@ -16,7 +16,7 @@ from agent.objects import Objects
 from agent.parts import Parts
 from agent.podworker import PodWorker
 from agent.runtime.docker import DockerRuntime
-from agent.volumes import Volumes
+from agent.volumes import Volumes, kernel
 from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Pod, PodStatus
 
@@ -130,6 +130,14 @@ async def test_killed_sandbox_is_replaced_with_its_containers(world: World) -> N
         await world.until(lambda s: s.container_statuses[0].ready and s.container_statuses[0].restart_count == 1)
         (after,), _ = await world.runtime.observe()
         assert after.running and after.id != sandbox.id
+
+
+async def test_ended_pod_gives_its_memory_back(world: World) -> None:
+    mounts = [{"name": "m", "mountPath": "/m"}]
+    spec = {"containers": [container(command=["true"], volumeMounts=mounts)], "restartPolicy": "Never"}
+    async with world.run({**spec, "volumes": [{"name": "m", "emptyDir": {"medium": "Memory"}}]}):
+        await world.until(lambda s: s.phase == "Succeeded")
+        assert not kernel.mounted_below(world.directory)
 
 
 async def test_ended_pod_fails_with_code_and_message(world: World) -> None:

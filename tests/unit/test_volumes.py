@@ -359,6 +359,17 @@ async def test_memory_has_a_size_and_ends_with_its_pod(world: World) -> None:
     assert not (world.pods / "uid-1").exists()
 
 
+@ROOT
+async def test_a_pod_at_its_end_holds_no_memory_but_keeps_what_is_not_a_volume(world: World) -> None:
+    path = await world.prepare(pod({"emptyDir": {"medium": "Memory"}}))
+    (world.pods / "uid-1/message").touch()
+    await world.volumes.release("uid-1")
+    await world.volumes.release("uid-1")
+    assert not kernel.mounted_below(world.pods)
+    assert not path.exists()
+    assert (world.pods / "uid-1/message").exists()
+
+
 @pytest.mark.parametrize(("limit", "size"), [(None, 64 << 20), ("1Mi", 1 << 20), ("1Gi", 64 << 20)])
 def test_memory_is_the_smallest_of_the_volumes_and_the_pods_limit(limit: str | None, size: int) -> None:
     wanted = pod({"emptyDir": {}})
