@@ -30,11 +30,15 @@ def busy_ranges(route_table: str) -> list[ipaddress.IPv4Network]:
     return found
 
 
-def free_ranges(busy: list[ipaddress.IPv4Network]) -> tuple[str, str]:
-    """A pod range and a service range (both /16) that overlap none of `busy`: 10.244 and 10.96 when they are free."""
+def free_ranges(busy: list[ipaddress.IPv4Network], first: int = 0) -> tuple[str, str]:
+    """A pod range and a service range (both /16) that overlap none of `busy`.
+
+    The search begins at the candidate `first`; the ones of 0 are Kubernetes' own, 10.244 and 10.96.
+    """
 
     def first_free(candidates: range) -> str:
-        for second in candidates:
+        for i in range(len(candidates)):
+            second = candidates[(first + i) % len(candidates)]
             network = ipaddress.IPv4Network(f"10.{second}.0.0/16")
             if not any(network.overlaps(b) for b in busy):
                 return str(network)
@@ -65,8 +69,11 @@ class ClusterConfig:
         else:
             data_dir.mkdir(parents=True, exist_ok=True)
             data_dir.chmod(0o700)
-            pods, services = free_ranges(busy_ranges(pathlib.Path("/proc/net/route").read_text()))
-            config = cls(secrets.token_hex(2), port or DEFAULT_PORT, pods, services, socket.gethostname().lower())
+            cluster = secrets.token_hex(2)
+            # The kernel does not tell the ranges of a cluster that is down, or only starting: others begin elsewhere.
+            first = 0 if data_dir == DEFAULT_DATA_DIR else int(cluster, 16)
+            pods, services = free_ranges(busy_ranges(pathlib.Path("/proc/net/route").read_text()), first)
+            config = cls(cluster, port or DEFAULT_PORT, pods, services, socket.gethostname().lower())
         new = path.with_suffix(".new")
         new.write_text(json.dumps(asdict(config), indent=2) + "\n")
         os.replace(new, path)

@@ -22,6 +22,13 @@ def test_ranges_are_kubernetes_own_unless_they_are_taken() -> None:
     assert free_ranges([ipaddress.IPv4Network("10.96.0.0/11")])[1] == "10.128.0.0/16"
 
 
+def test_clusters_beside_the_first_begin_their_search_elsewhere() -> None:
+    assert free_ranges(busy_ranges(ROUTES), first=2) == ("10.242.0.0/16", "10.98.0.0/16")
+    assert free_ranges(busy_ranges(ROUTES), first=64) == ("10.243.0.0/16", "10.96.0.0/16")
+    ranges = {free_ranges([], first=i) for i in range(1000)}
+    assert len({pods for pods, _ in ranges}) == len({services for _, services in ranges}) == 64
+
+
 def test_settings_survive_a_restart_and_a_new_port_replaces_the_old(tmp_path: pathlib.Path) -> None:
     first = ClusterConfig.ensure(tmp_path / "a", port=7443)
     assert ClusterConfig.ensure(tmp_path / "a") == first
