@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.environment import ConfigError, amount, expand
+from agent.hostfiles import hostname
 from agent.runtime.protocol import ContainerSpec, Image, Mount, PodRef, Resources, SandboxSpec, Security
 from agent.status import full_name
 from kubeapi.core_v1.types import Container, Pod
@@ -18,12 +19,12 @@ def ref_of(pod: Pod) -> PodRef:
 
 
 def sandbox_spec(pod: Pod, attempt: int) -> SandboxSpec:
-    """The pod's sandbox; the hostname is the pod's name, cut to what Linux takes."""
+    """The pod's sandbox."""
     security = pod.spec.security_context
     return SandboxSpec(
         pod=ref_of(pod),
         attempt=attempt,
-        hostname=(pod.spec.hostname or pod.metadata.name)[:63].rstrip("-."),
+        hostname=hostname(pod),
         network="host" if pod.spec.host_network else "none",
         host_pid=pod.spec.host_pid,
         host_ipc=pod.spec.host_ipc,

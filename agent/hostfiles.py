@@ -34,12 +34,25 @@ def hosts(pod: Pod, ip: str, domain: str = "cluster.local", host: str = "") -> s
     if pod.spec.host_network:
         text = HOST_NETWORK + host
     else:
-        name = pod.spec.hostname or pod.metadata.name
-        name = name[:63].rstrip("-.")
-        full = f"{name}.{pod.spec.subdomain}.{pod.metadata.namespace}.svc.{domain}\t" if pod.spec.subdomain else ""
-        text = f"{LOCAL_NAMES}{ip}\t{full}{name}\n"
+        name, full = _names(pod, domain)
+        text = f"{LOCAL_NAMES}{ip}\t" + (f"{full}\t{name}\n" if full else f"{name}\n")
     aliases = [f"{alias.ip}\t" + "\t".join(alias.hostnames) + "\n" for alias in pod.spec.host_aliases]
     return text + "".join(["\n# Entries added by HostAliases.\n", *aliases] if aliases else [])
+
+
+def hostname(pod: Pod, domain: str = "cluster.local") -> str:
+    """What the kernel says in the pod: its short name, or the full one where the pod asks for that and has one."""
+    name, full = _names(pod, domain)
+    return full if full and pod.spec.set_hostname_as_fqdn else name
+
+
+def _names(pod: Pod, domain: str) -> tuple[str, str]:
+    """The pod's name, cut to what Linux takes, and its full name if it has a subdomain."""
+    spec = pod.spec
+    if spec.hostname_override:
+        return spec.hostname_override, ""
+    name = (spec.hostname or pod.metadata.name)[:63].rstrip("-.")
+    return name, f"{name}.{spec.subdomain}.{pod.metadata.namespace}.svc.{domain}" if spec.subdomain else ""
 
 
 def resolv_conf(pod: Pod, dns_address: str, host: str, domain: str = "cluster.local") -> str:

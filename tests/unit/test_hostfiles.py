@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.hostfiles import hosts, resolv_conf
+from agent.hostfiles import hostname, hosts, resolv_conf
 from kubeapi.core_v1.types import Pod
 
 HOST = "# the node's\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch corp.example.\noptions edns0 ndots:1\n"
@@ -43,6 +43,20 @@ def test_a_long_name_is_cut_to_what_linux_takes() -> None:
     long = pod()
     long.metadata.name = "a" * 62 + "-" + "b" * 20
     assert hosts(long, "10.1.0.5").endswith("\t" + "a" * 62 + "\n")
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ({}, "web-1"),
+        ({"hostname": "me", "subdomain": "sub"}, "me"),
+        ({"hostname": "me", "subdomain": "sub", "setHostnameAsFQDN": True}, "me.sub.shop.svc.cluster.local"),
+        ({"setHostnameAsFQDN": True}, "web-1"),
+        ({"hostnameOverride": "other.example", "subdomain": "sub"}, "other.example"),
+    ],
+)
+def test_the_kernels_hostname(spec: dict[str, Any], name: str) -> None:
+    assert hostname(pod(**spec)) == name
 
 
 CLUSTER = """\
