@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 from agent.agent import Agent, AgentConfig
 from agent.network.config import NetworkConfig
-from agent.network.network import remove_network
+from agent.network.network import remove_network, reserve_ranges
 from agent.runtime.docker import DockerRuntime
 from agent.volumes import delete_directory
 from controlplane.apiserver import certs
@@ -69,10 +69,19 @@ async def remove_pods(config: ClusterConfig, data_dir: pathlib.Path) -> int:
     return len(everything)
 
 
+async def reserve_node_ranges(config: ClusterConfig) -> None:
+    """Claim the cluster's ranges on this machine, so that no other cluster chooses them."""
+    await reserve_ranges(_names(config))
+
+
 async def remove_node_network(config: ClusterConfig) -> None:
     """Remove the cluster's devices, routes and rules from this machine's kernel."""
-    names = NetworkConfig(config.id, config.node, config.pod_range, config.pod_range, config.service_range)
-    await remove_network(names)
+    await remove_network(_names(config))
+
+
+def _names(config: ClusterConfig) -> NetworkConfig:
+    """What the cluster's things in the kernel are called; which podCIDR is this node's does not matter for it."""
+    return NetworkConfig(config.id, config.node, config.pod_range, config.pod_range, config.service_range)
 
 
 async def remove_volumes(config: ClusterConfig) -> list[str]:

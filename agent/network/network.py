@@ -61,7 +61,10 @@ class NodeNetwork:
         again what someone has removed."""
         await self._netlink(self._make_node)
         await self._rules.start()
-        await self._dns.start()
+        try:
+            await self._dns.start()
+        except OSError as error:
+            raise NetworkError(f"no DNS on {self._config.dns_address}: {error}") from error
         for cache in self._caches:
             await cache.start()
         if self._knowing is None:
@@ -145,6 +148,16 @@ class NodeNetwork:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
         except (NetlinkError, NoAddressLeftError, OSError) as error:
             raise NetworkError(str(error)) from error
+
+
+async def reserve_ranges(config: NetworkConfig) -> None:
+    """Claim the cluster's ranges on this machine before anything uses them: nobody else chooses a range that has a route."""
+
+    def run() -> None:
+        with IPRoute() as ip:
+            plumbing.ensure_fallbacks(ip, config)
+
+    await asyncio.to_thread(run)
 
 
 async def remove_network(config: NetworkConfig) -> None:

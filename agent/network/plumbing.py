@@ -38,8 +38,7 @@ class Attachment(NamedTuple):
 
 def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
     """The bridge with its addresses, the routes that keep cluster addresses on this machine, and the sysctls."""
-    for network in (config.pod_range, config.service_range):  # before anything can use them
-        ip.route("replace", dst=network, type="unreachable", priority=FALLBACK_METRIC)
+    ensure_fallbacks(ip, config)  # before anything can use the ranges
     bridge = _index(ip, config.bridge)
     if bridge is None:
         # A hardware address of its own: otherwise it takes the lowest of its ports, and changes as pods come and go.
@@ -57,6 +56,12 @@ def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
     _sysctl("net/ipv4/ip_forward", "1")
     # NodePorts on 127.0.0.1: the rules rewrite both ends, and refuse pods that try to reach the host's loopback by it.
     _sysctl(f"net/ipv4/conf/{config.bridge}/route_localnet", "1")
+
+
+def ensure_fallbacks(ip: IPRoute, config: NetworkConfig) -> None:
+    """What is sent to a cluster address that no device has ends here."""
+    for network in (config.pod_range, config.service_range):
+        ip.route("replace", dst=network, type="unreachable", priority=FALLBACK_METRIC)
 
 
 def ensure_attached(ip: IPRoute, config: NetworkConfig, pod_uid: str, pid: int, address: str) -> Attachment:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
 import os
+import pathlib
 import time
 
+from agent.runtime.docker import DockerRuntime
+from agent.runtime.protocol import EngineDownError
 from naru.cli import CommandError
 from naru.config import ClusterConfig
+from naru.node import reserve_node_ranges
 from naru.processes import Process, StartError, wait_for_end
 
 SUMMARY = "start a cluster on this machine"
+LOCK = pathlib.Path("/run/naru.lock")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +33,12 @@ def run(options: argparse.Namespace) -> int:
     if os.geteuid() != 0:
         raise CommandError("naru up needs root: the agent makes network devices and drives Docker (try sudo)")
     _need_engine()
-    config = ClusterConfig.ensure(options.data_dir, options.port)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two clusters that begin at one moment must not choose the same ranges
+        known = ClusterConfig.read(options.data_dir)
+        config = ClusterConfig.ensure(options.data_dir, options.port)
+        if known is None:
+            asyncio.run(reserve_node_ranges(config))
     server, agent = Process(options.data_dir, "server"), Process(options.data_dir, "agent")
     begun = time.monotonic()
     try:
@@ -59,8 +70,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _need_engine() -> None:
     """CommandError unless a Docker Engine answers."""
-    from agent.runtime.docker import DockerRuntime
-    from agent.runtime.protocol import EngineDownError
 
     async def ask() -> None:
         runtime = DockerRuntime("none")
