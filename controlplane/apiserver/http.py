@@ -71,7 +71,7 @@ def admitted(server: ApiServer, who: Who, connection: HTTPConnection, method: st
     query = tuple(connection.query_params.multi_items())
     request = Request(method, connection.url.path, query, connection.headers)
     identity = who.identity(connection.headers)
-    if identity is None and request.path not in OPEN_PATHS:
+    if identity is None and (request.path not in OPEN_PATHS or "authorization" in connection.headers):
         raise ApiError(401, "Unauthorized", "Unauthorized")
     request.user, request.groups = identity or ANONYMOUS
     if identity is not None:
