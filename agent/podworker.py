@@ -256,9 +256,11 @@ class PodWorker:
         if grace > 0 and template.lifecycle and template.lifecycle.pre_stop:
             ip = self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
             try:
-                await hooks.run(template.lifecycle.pre_stop, self._parts.runtime, container_id, ip, template, grace)
+                scene = hooks.Scene(pod, ip, template, container_id)
+                await hooks.run(template.lifecycle.pre_stop, self._parts.runtime, scene, grace)
             except hooks.HookError as e:
-                self._parts.say(pod, field_path(pod, name), "Warning", "FailedPreStopHook", str(e))
+                log.warning("preStop hook failed", pod=full_name(pod), why=str(e))
+                self._parts.say(pod, field_path(pod, name), "Warning", "FailedPreStopHook", hooks.PRE_STOP_FAILED)
             spent = asyncio.get_running_loop().time() - begun
             grace = max(grace - spent, SHORTEST_GRACE)
         await self._parts.runtime.stop(container_id, grace)

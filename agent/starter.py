@@ -120,8 +120,11 @@ class Starter:
     async def _post_start(self, pod: Pod, template: Container, container_id: str, ip: str) -> None:
         assert template.lifecycle is not None and template.lifecycle.post_start is not None
         handler = template.lifecycle.post_start
+        scene = hooks.Scene(pod, ip, template, container_id)
         try:
-            await hooks.run(handler, self._parts.runtime, container_id, ip, template, LONGEST_HOOK)
+            await hooks.run(handler, self._parts.runtime, scene, LONGEST_HOOK)
         except hooks.HookError as e:
-            self._parts.say(pod, field_path(pod, template.name), "Warning", "FailedPostStartHook", str(e))
+            self._parts.say(
+                pod, field_path(pod, template.name), "Warning", "FailedPostStartHook", hooks.POST_START_FAILED
+            )
             raise NotStartedError(Waiting("PostStartHookError", str(e)), kill=container_id) from e

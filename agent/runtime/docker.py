@@ -291,11 +291,13 @@ class DockerRuntime:
 
     async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult:
         """Run a command to its end; TimeoutError after so many seconds (the command is left to itself)."""
+        said = {1: b"", 2: b""}
         async with asyncio.timeout(seconds):
             session = await self.open_exec(container_id, command, tty=False, stdin=False)
             try:
-                output = b"".join([data async for _, data in session.chunks()])
-                return ExecResult(await session.exit_code(), output)
+                async for stream, data in session.chunks():
+                    said[stream] += data
+                return ExecResult(await session.exit_code(), said[1], said[2])
             finally:
                 await session.close()
 

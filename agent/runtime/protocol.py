@@ -181,10 +181,16 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """How a command inside a container ended, with its two outputs joined."""
+    """How a command inside a container ended, and what it said."""
 
     exit_code: int
-    output: bytes
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+    @property
+    def output(self) -> bytes:
+        """Both outputs, as the kubelet joins them."""
+        return self.stdout + self.stderr
 
 
 class ExecSession(Protocol):

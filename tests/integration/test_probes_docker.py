@@ -156,7 +156,7 @@ async def test_hooks_run_in_the_container(node: Node) -> None:
 
     async def run(*words: str) -> None:
         handler = LifecycleHandler.model_validate(command(*words))
-        await hooks.run(handler, node.runtime, container, "127.0.0.1", template, 5)
+        await hooks.run(handler, node.runtime, hooks.Scene(Pod(), "127.0.0.1", template, container), 5)
 
     await run("sh", "-c", "echo here > /tmp/hook")
     assert (await node.runtime.exec(container, ["cat", "/tmp/hook"], 5)).output == b"here\n"

@@ -9,8 +9,9 @@ import pytest
 
 from agent import hooks
 from agent.runtime.protocol import EngineError, ExecResult
-from kubeapi.core_v1.types import Container, LifecycleHandler
+from kubeapi.core_v1.types import Container, LifecycleHandler, Pod
 
+POD = Pod.model_validate({"metadata": {"name": "p", "namespace": "ns", "uid": "u"}})
 COMMAND = {"exec": {"command": ["sh", "-c", "bye"]}}
 
 
@@ -36,7 +37,8 @@ async def run(
     runtime = Ending(result)
     ports = [{"name": "web", "containerPort": port}] if port else []
     container = Container.model_validate({"name": "c", "ports": ports})
-    await hooks.run(LifecycleHandler.model_validate(handler), runtime, "one", "127.0.0.1", container, seconds)  # type: ignore[arg-type]
+    scene = hooks.Scene(POD, "127.0.0.1", container, "one")
+    await hooks.run(LifecycleHandler.model_validate(handler), runtime, scene, seconds)  # type: ignore[arg-type]
     return runtime
 
 
@@ -48,14 +50,15 @@ async def test_a_command_runs_in_the_container() -> None:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (ExecResult(3, b"no\n"), "command 'sh -c bye' exited with 3: no\n"),
-        (EngineError("Container one is not running"), "Container one is not running"),
+        (ExecResult(3, b"so\n", b"no\n"), "command 'sh -c bye' exited with 3: no\n, message: \"so\\nno\\n\""),
+        (EngineError("Container one is not running"), 'Container one is not running, message: ""'),
     ],
 )
 async def test_a_command_that_fails(result: ExecResult | Exception, words: str) -> None:
     with pytest.raises(hooks.HookError) as failed:
         await run(COMMAND, result)
-    assert str(failed.value) == f'Exec lifecycle hook ([sh -c bye]) for Container "c" failed - error: {words}'
+    hook = 'Exec lifecycle hook ([sh -c bye]) for Container "c" in Pod "p_ns(u)"'
+    assert str(failed.value) == f"{hook} failed - error: {words}"
 
 
 @pytest.mark.parametrize("handler", [COMMAND, {"sleep": {"seconds": 1000}}])
@@ -87,7 +90,7 @@ async def test_a_request_to_the_container_is_content_with_any_answer() -> None:
     with pytest.raises(hooks.HookError) as failed:
         await run({"httpGet": {"path": "/bye", "port": port}})
     assert str(failed.value) == (
-        f'HTTP lifecycle hook (/bye) for Container "c" failed - error: Get "http://127.0.0.1:{port}/bye": '
+        f'HTTP lifecycle hook (/bye) for Container "c" in Pod "p_ns(u)" failed - error: Get "http://127.0.0.1:{port}/bye": '
         f"dial tcp 127.0.0.1:{port}: connect: connection refused"
     )
 
