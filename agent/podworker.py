@@ -23,7 +23,7 @@ from agent.plan import Known, Observed, Waiting
 from agent.probes import Probes
 from agent.runtime.protocol import EngineDownError, EngineError
 from agent.starter import NotStartedError, Starter, field_path, template_of
-from agent.status import Facts, full_name, status_of
+from agent.status import Facts, as_told, full_name, status_of
 from agent.termination import TerminationMessages
 from agent.volumes import VolumeError
 from kubeapi.core_v1.types import Pod, PodStatus
@@ -163,7 +163,7 @@ class PodWorker:
 
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
         facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))
-        status = status_of(pod, observed, known, facts, self._parts.clock.now())
+        status = status_of(as_told(pod, self._told), observed, known, facts, self._parts.clock.now())
         before = {c.name: c for c in self._told.container_statuses}
         for seen in status.container_statuses + status.init_container_statuses:
             was = before.get(seen.name)

@@ -210,5 +210,16 @@ def _conditions(pod: Pod, status: PodStatus, networked: bool, now: datetime) -> 
     return [*made, *others.values()]
 
 
+def as_told(pod: Pod, told: PodStatus) -> Pod:
+    """The pod with the status told last, and with others' conditions: what the API shows may be older than that, and to
+    go on from it would take back what was told, again and again.
+    """
+    if not told.phase:
+        return pod
+    others = [c for c in pod.status.conditions if c.type not in OWNED]
+    status = told.model_copy(update={"conditions": [*(c for c in told.conditions if c.type in OWNED), *others]})
+    return pod.model_copy(update={"status": status})
+
+
 def _holds(condition: PodCondition | None) -> bool:
     return condition is not None and condition.status == "True"

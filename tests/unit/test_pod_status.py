@@ -1,0 +1,44 @@
+"""A pod's status goes on from what was told last, not from what the API still shows."""
+
+from datetime import UTC, datetime, timedelta
+
+from agent.plan import Known, Observed
+from agent.status import Facts, as_told, status_of
+from kubeapi.core_v1.types import Container, Pod, PodCondition, PodSpec, PodStatus
+from kubeapi.meta_v1.types import ObjectMeta
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def shown(*conditions: PodCondition) -> Pod:
+    """A pod as the API shows it."""
+    spec = PodSpec(containers=[Container(name="c", image="i")])
+    return Pod(metadata=ObjectMeta(name="p", uid="u"), spec=spec, status=PodStatus(conditions=[*conditions]))
+
+
+def told_at(pod: Pod, seconds: int, last: PodStatus) -> PodStatus:
+    now = NOW + timedelta(seconds=seconds)
+    return status_of(as_told(pod, last), Observed((), ()), Known(), Facts("192.0.2.1", {}), now)
+
+
+def times(status: PodStatus) -> set[datetime | None]:
+    return {c.last_transition_time for c in status.conditions if c.type == "Ready"}
+
+
+def test_an_older_version_of_the_object_does_not_take_back_what_was_told() -> None:
+    first = told_at(shown(), 0, PodStatus())
+    older = shown(PodCondition(type="Ready", status="False", last_transition_time=NOW - timedelta(seconds=1)))
+    assert told_at(older, 5, first) == first
+    assert times(first) == {NOW}
+
+
+def test_without_anything_told_the_object_is_gone_on_from() -> None:
+    earlier = NOW - timedelta(hours=1)
+    adopted = told_at(shown(PodCondition(type="Ready", status="False", last_transition_time=earlier)), 0, PodStatus())
+    assert times(adopted) == {earlier}
+
+
+def test_conditions_of_others_come_from_the_object() -> None:
+    first = told_at(shown(), 0, PodStatus())
+    gate = PodCondition(type="example.com/gate", status="True")
+    assert gate in told_at(shown(gate), 1, first).conditions
