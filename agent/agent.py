@@ -104,7 +104,9 @@ class Agent:
             runtime=self._runtime,
             network=network,
             images=Images(self._runtime, self._clock),
-            volumes=Volumes(self._objects, self._runtime, self._config.directory, node.status.allocatable),
+            volumes=Volumes(
+                self._objects, self._runtime, self._config.directory, node.status.allocatable, wake=self._wake
+            ),
             objects=self._objects,
             clock=self._clock,
             say=self._say,
@@ -215,6 +217,10 @@ class Agent:
             if ref.uid not in self._workers:
                 log.info("pod without an object", pod=f"{ref.namespace}/{ref.name}")
                 self._work(_remembered(ref, [c for c in containers if c.pod == ref])).forget()
+
+    def _wake(self, uid: str) -> None:
+        if worker := self._workers.get(uid):
+            worker.wake()
 
     def _resync_workers(self) -> None:
         for worker in self._workers.values():

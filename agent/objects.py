@@ -9,6 +9,8 @@ no others, a change is told at once to who uses them, and a container that dies 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -32,6 +34,7 @@ from kubeapi.model import Model
 
 M = TypeVar("M", bound=Model)
 API_SERVICE = ("default", "kubernetes")
+FIRST_LIST = 2.0
 
 
 class Ref(NamedTuple):
@@ -64,8 +67,12 @@ class Objects:
 
     async def data(self, kind: str, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """What a ConfigMap (binaryData included) or Secret holds; None if there is none of that name."""
-        followed = self._followed.get(Ref(kind, namespace, name))
-        held: ConfigMap | Secret | None = followed.informer.get(namespace, name) if followed else None
+        held: ConfigMap | Secret | None = None
+        if (followed := self._followed.get(Ref(kind, namespace, name))) is not None:
+            with contextlib.suppress(TimeoutError):  # asked for directly then, and told what the matter is
+                async with asyncio.timeout(FIRST_LIST):
+                    await followed.informer.synced()
+            held = followed.informer.get(namespace, name)
         if held is None and kind == "Secret":
             held = await self._get(Secret, namespace, name)
         elif held is None:

@@ -7,7 +7,7 @@ their objects by themselves: a change of a ConfigMap, a Secret, or the pod's lab
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +38,12 @@ class Sources:
 
 
 class PodVolumes:
-    """One pod's volumes, as far as they are ready; directory is the pod's own."""
+    """One pod's volumes, as far as they are ready. directory is the pod's own; wake has what failed prepared again."""
 
-    def __init__(self, uid: str, sources: Sources, directory: Path) -> None:
-        self._uid, self._sources, self._directory = uid, sources, directory
+    def __init__(self, uid: str, sources: Sources, directory: Path, wake: Callable[[], None]) -> None:
+        self._uid, self._sources, self._directory, self._wake = uid, sources, directory, wake
         self._pod: Pod | None = None  # as its files tell it; None until all are ready
+        self._failed = False
         self._ready: dict[str, Prepared] = {}
         self._busy = asyncio.Lock()
         self._refreshing: set[asyncio.Task[None]] = set()
@@ -52,9 +53,13 @@ class PodVolumes:
         if self._pod is None:
             async with self._busy:
                 self._directory.mkdir(0o750, parents=True, exist_ok=True)
-                self._ready = await self._all_of(pod, _mounted(pod))
-                self._pod = pod
-            await self._sources.objects.follow(self._uid, _references(pod), self._changed)
+                await self._sources.objects.follow(self._uid, _references(pod), self._changed)
+                try:
+                    self._ready = await self._all_of(pod, _mounted(pod))
+                except VolumeError:
+                    self._failed = True
+                    raise
+                self._pod, self._failed = pod, False
         elif _told(pod) != _told(self._pod):
             self._pod = pod
             self._changed()
@@ -90,6 +95,11 @@ class PodVolumes:
         )
 
     def _changed(self) -> None:
+        if self._pod is None:
+            if self._failed:  # what was missing may be there now
+                self._wake()
+            return
+
         async def refresh() -> None:
             try:
                 if self._pod is not None:

@@ -26,6 +26,8 @@ def hold(volume: Path, sub_path: str, target: Path) -> None:
     """Mount the volume's sub_path at target; what is missing of it is made as a directory with the volume's own mode."""
     descriptor = open_within(volume, sub_path)
     try:
+        if target.exists() and os.path.samestat(target.stat(), os.fstat(descriptor)):
+            return  # held already
         for mounted in kernel.mounted_below(target):
             kernel.detach(mounted)
         is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)

@@ -20,7 +20,10 @@ from kubeapi.core_v1.types import Container, Pod
 
 
 class Volumes:
-    """All of them. allocatable is what the node has (the downward API tells it); now counts seconds, only forward."""
+    """All of them. allocatable is what the node has (the downward API tells it); now counts seconds, only forward.
+
+    wake is called with the uid of a pod whose volumes failed once an object that they come from has changed.
+    """
 
     def __init__(
         self,
@@ -29,9 +32,10 @@ class Volumes:
         directory: Path,
         allocatable: Mapping[str, str | int | float] | None = None,
         now: Callable[[], float] = time.monotonic,
+        wake: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._sources = Sources(objects, runtime, Files(objects, Tokens(objects, now), allocatable or {}))
-        self._directory = directory
+        self._directory, self._wake = directory, wake
         self._pods: dict[str, PodVolumes] = {}
 
     async def prepare(self, pod: Pod) -> None:
@@ -61,5 +65,5 @@ class Volumes:
 
     def _of(self, uid: str) -> PodVolumes:
         if uid not in self._pods:
-            self._pods[uid] = PodVolumes(uid, self._sources, self._directory / uid)
+            self._pods[uid] = PodVolumes(uid, self._sources, self._directory / uid, lambda: self._wake(uid))
         return self._pods[uid]

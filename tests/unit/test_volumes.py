@@ -80,6 +80,7 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.objects, self.seconds = FakeObjects(), 0.0
+        self.woken: list[str] = []
         self.pods, self.engine = directory / "pods", directory / "engine"
         self.engine.mkdir()
         self.volumes = self.restarted()
@@ -87,7 +88,7 @@ class World:
     def restarted(self) -> Volumes:
         runtime: Any = FakeEngine(self.engine)
         objects: Any = self.objects
-        return Volumes(objects, runtime, self.pods, {"cpu": "8"}, now=lambda: self.seconds)
+        return Volumes(objects, runtime, self.pods, {"cpu": "8"}, now=lambda: self.seconds, wake=self.woken.append)
 
     async def prepare(self, spec: Pod) -> Path:
         """The place of the volume `v`."""
@@ -257,6 +258,8 @@ async def test_a_failed_volume_is_had_once_its_object_is_there(world: World) -> 
     with pytest.raises(VolumeError):
         await world.prepare(wanted)
     world.objects.held["ConfigMap", "late"] = {"k": b"1"}
+    world.objects.changed()
+    assert world.woken == ["uid-1"]
     assert (await world.prepare(wanted) / "k").read_text() == "1"
 
 
