@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kubeapi.errors import Cause
+from kubeapi.inert import Inert
 from kubeapi.model import Model
 
 
@@ -41,7 +42,7 @@ class Kind:
     default(obj) fills what the user left out, in place. validate(obj) and validate_update(new, old) give causes.
     prepare_create(obj) and prepare_update(new, old) drop what a user may not set (status through the main door);
     prepare_status(new, old) keeps all but status. `spec_fields` are the wire fields (paths) whose change makes a new
-    metadata.generation (none: the kind has no generation). `inert` are wire paths that are accepted, but nothing acts on
+    metadata.generation (none: the kind has no generation). `inert` are fields that are accepted, but nothing acts on
     them yet: answered with a Warning, listed in docs/support.md. `warn(obj, old)` gives warnings as Kubernetes has them;
     `deprecated` is one that comes with every answer. Without `unconditional_update` a PUT has to say which version it saw.
     """
@@ -70,7 +71,7 @@ class Kind:
     fields: dict[str, Callable[[Any], str]] = field(
         default_factory=dict
     )  # field selectors beyond metadata.name, .namespace
-    inert: tuple[str, ...] = ()
+    inert: tuple[Inert, ...] = ()
     deprecated: str = ""
     unconditional_update: bool = True
     graceful: bool = False  # deletion waits for the grace period (Pod)

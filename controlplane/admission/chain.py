@@ -1,5 +1,5 @@
-"""The chain: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, TaintNodesByCondition, storage and
-Service allocation."""
+"""The chain: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, RuntimeClass,
+TaintNodesByCondition, storage and Service allocation."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ class Admission:
     async def admit_update(self, kind: Kind, new: Any, old: Any, *, dry_run: bool) -> None:
         """Complete a changed object in place."""
         match kind.resource:
+            case "pods":
+                pods.tolerate(new)
             case "services":
                 await self._allocate(new, old, dry_run)
             case "namespaces":

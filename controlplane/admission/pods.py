@@ -1,4 +1,4 @@
-"""Pods: ServiceAccount (its name and the projected token volume), DefaultTolerationSeconds and Priority."""
+"""Pods: ServiceAccount (its name and the projected token volume), DefaultTolerationSeconds, Priority and RuntimeClass."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ async def admit(store: Store, pod: Any, rng: Random) -> None:
         await _give_account(store, pod, rng)
     tolerate(pod)
     prioritize(pod)
+    refuse_runtime_class(pod)
 
 
 async def _give_account(store: Store, pod: Any, rng: Random) -> None:
@@ -95,6 +96,18 @@ def tolerate(pod: Any) -> None:
         if not any(t.key in (key, "") and t.effect in ("NoExecute", "") for t in pod.spec.tolerations):
             added = Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=300)
             pod.spec.tolerations = [*pod.spec.tolerations, added]
+
+
+def refuse_runtime_class(pod: Any) -> None:
+    """RuntimeClass: there is none, so none can be asked for, nor the overhead that comes from one."""
+    name = pod.spec.runtime_class_name
+    why = f'RuntimeClass "{name}" not found' if name else ""
+    if pod.spec.overhead and not name:
+        why = "Pod Overhead set without corresponding RuntimeClass defined Overhead"
+    if why:
+        details = {"name": pod.metadata.name, "kind": "pods"}
+        told = f'pods "{pod.metadata.name}" is forbidden: pod rejected: {why}'
+        raise ApiError(403, "Forbidden", told, details=details)
 
 
 def prioritize(pod: Any) -> None:

@@ -15,8 +15,7 @@ from controlplane.apiserver.apply_options import MANAGER, Asked
 from controlplane.apiserver.apply_outcome import End, Outcome, Record, State
 from controlplane.apiserver.apply_set import Item, in_order_of_need, refusal_of
 from controlplane.apiserver.apply_wait import until_gone, until_ready, until_there
-from controlplane.apiserver.writes import inert_warnings
-from kubeapi import codec
+from kubeapi import codec, inert
 from kubeapi.client.client import Client, error_of
 from kubeapi.client.transport import Request, Response, Transport
 from kubeapi.errors import ApiError, invalid_object
@@ -61,7 +60,7 @@ class Work:
         item.kind.prepare_create(obj)
         if causes := item.kind.validate(obj):
             raise invalid_object(item.kind.kind, item.kind.group, item.name, causes)
-        warnings = warnings + item.kind.warn(obj, None) + inert_warnings(item.kind, obj)
+        warnings = warnings + item.kind.warn(obj, None) + inert.warnings_of(item.kind.inert, obj.to_dict())
         return Outcome(*item.key, "created", warnings=tuple(warnings))
 
     async def apply(self, items: list[Item], tried: list[Outcome]) -> AsyncGenerator[Record, None]:

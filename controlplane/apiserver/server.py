@@ -89,7 +89,10 @@ class ApiServer:
         if way := self.doors.subresources.get(f"{target.kind.plural}/{target.subresource}"):
             return await way(target, request)
         form = negotiate(request.headers.get("accept", ""))
-        answered = await (self._object if target.name else self._collection)(target, request, form)
+        try:
+            answered = await (self._object if target.name else self._collection)(target, request, form)
+        except ApiError as error:
+            answered = refusal(error)
         if target.kind.deprecated:
             answered.headers += warning_headers([target.kind.deprecated])
         return answered

@@ -19,12 +19,11 @@ from controlplane.admission.chain import Admission
 from controlplane.apiserver.options import Options
 from controlplane.apiserver.routing import Target
 from controlplane.store import Conflict, Entry, Store
-from kubeapi import codec
+from kubeapi import codec, inert
 from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, Cause, bad_request, conflict, invalid, invalid_object, required
 from kubeapi.meta_v1.types import ManagedFieldsEntry
 from kubeapi.meta_v1.validation import validate_common_update
-from kubeapi.model import Model
 from kubeapi.names import random_suffix
 from kubeapi.patch import managed
 from kubeapi.registry import Kind
@@ -77,7 +76,7 @@ class Writer:
         _refuse(kind, meta.name, kind.validate(obj))
         if track:  # what was applied says by itself whose it is
             self._track(kind, None, obj, options, "")
-        warnings = warnings + kind.warn(obj, None) + inert_warnings(kind, obj)
+        warnings = warnings + kind.warn(obj, None) + inert.warnings_of(kind.inert, obj.to_dict())
         if options.dry_run:
             if self.store.get(target._replace(name=meta.name).key) is not None:
                 raise already_exists(kind, meta.name)
@@ -114,7 +113,9 @@ class Writer:
             if track:
                 self._track(target.kind, before, new, options, subresource)
             if not subresource:
-                warnings = warnings + target.kind.warn(new, old) + inert_warnings(target.kind, new)
+                warnings = (
+                    warnings + target.kind.warn(new, old) + inert.warnings_of(target.kind.inert, new.to_dict(), before)
+                )
             if _same(before, new.to_dict()):
                 return Written(entry.value, warnings)
             if options.dry_run:
@@ -145,7 +146,7 @@ class Writer:
         def change(old: Any, _bytes: bytes) -> tuple[Any, list[str]]:
             if not (meta.resource_version or target.kind.unconditional_update):
                 cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-                raise invalid_object(target.kind.kind, target.kind.group, meta.name, [cause])
+                raise invalid_object(target.kind.plural, target.kind.group, meta.name, [cause])
             if subresource != "finalize":
                 return obj.clone(), warnings
             old.spec.finalizers = obj.spec.finalizers
@@ -235,22 +236,6 @@ def finished(obj: Any) -> bool:
     """Whether nothing holds an object that is being deleted any longer."""
     held = getattr(getattr(obj, "spec", None), "finalizers", None) or obj.metadata.finalizers
     return not held and not obj.metadata.deletion_grace_period_seconds
-
-
-def inert_warnings(kind: Kind, obj: Model) -> list[str]:
-    """One warning for each field that is set and that nothing acts on yet."""
-    if not kind.inert:
-        return []
-    value = obj.to_dict()
-    return [f"{path}: accepted, but not acted on yet" for path in kind.inert if _set_at(value, path.split("."))]
-
-
-def _set_at(value: Any, path: list[str]) -> bool:
-    if not path:
-        return value not in (None, "", [], {}, False, 0)
-    if isinstance(value, list):
-        return any(_set_at(v, path) for v in value)
-    return isinstance(value, dict) and _set_at(value.get(path[0].removesuffix("[]")), path[1:])
 
 
 def _place(target: Target, meta: Any) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kubeapi.apps_v1 import columns, defaults, validation
 from kubeapi.apps_v1 import types as t
-from kubeapi.core_v1 import strategy, warnings
-from kubeapi.core_v1.kinds import POD_INERT
+from kubeapi.core_v1 import inert, strategy, warnings
 from kubeapi.registry import Kind
 
 
@@ -22,12 +21,12 @@ def _warn(new: t.Deployment | t.ReplicaSet, old: t.Deployment | t.ReplicaSet | N
     return warnings.warn_of_workload_name(new.metadata.name) + found if old is None else found
 
 
-TEMPLATE_INERT = tuple(f"spec.template.spec.{path}" for path in POD_INERT)
+INERT = tuple(field.under("spec") for field in inert.TEMPLATE)
 
 KINDS = (
     Kind(
         "apps", "v1", "Deployment", "deployments", t.Deployment,
-        inert=TEMPLATE_INERT,
+        inert=INERT,
         warn=_warn,
         columns=columns.DEPLOYMENT,
         validate=validation.validate_deployment,
@@ -45,7 +44,7 @@ KINDS = (
     ),
     Kind(
         "apps", "v1", "ReplicaSet", "replicasets", t.ReplicaSet,
-        inert=TEMPLATE_INERT,
+        inert=INERT,
         warn=_warn,
         columns=columns.REPLICA_SET,
         validate=validation.validate_replica_set,

@@ -133,6 +133,13 @@ EVENT = (
     column("Count", lambda o: str(o.series.count if o.series else o.count or 1), wide=True),
     Column("Name", NAME.cell, format="name", priority=1, description=NAME.description),
 )
+
+
+def _class(obj: PersistentVolume | PersistentVolumeClaim) -> str:
+    """The class by its annotation of old, which counts before the field."""
+    return obj.metadata.annotations.get("volume.beta.kubernetes.io/storage-class") or obj.spec.storage_class_name or ""
+
+
 VOLUME = (
     NAME,
     column("Capacity", lambda o: _size(o.spec.capacity)),
@@ -140,7 +147,7 @@ VOLUME = (
     column("Reclaim Policy", lambda o: o.spec.persistent_volume_reclaim_policy),
     column("Status", lambda o: "Terminating" if o.metadata.deletion_timestamp else o.status.phase),
     column("Claim", _volume_claim),
-    column("StorageClass", lambda o: o.spec.storage_class_name),
+    column("StorageClass", _class),
     column("VolumeAttributesClass", lambda o: o.spec.volume_attributes_class_name or UNSET),
     column("Reason", lambda o: o.status.reason),
     AGE,
@@ -152,7 +159,7 @@ CLAIM = (
     column("Volume", lambda o: o.spec.volume_name),
     column("Capacity", lambda o: _size(o.status.capacity) if o.spec.volume_name else ""),
     column("Access Modes", lambda o: _modes(o.status.access_modes) if o.spec.volume_name else ""),
-    column("StorageClass", lambda o: o.spec.storage_class_name or ""),
+    column("StorageClass", _class),
     column("VolumeAttributesClass", lambda o: o.spec.volume_attributes_class_name or UNSET),
     AGE,
     column("VolumeMode", lambda o: o.spec.volume_mode or UNSET, wide=True),

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from kubeapi.core_v1 import columns, defaults, strategy, warnings
+from kubeapi.core_v1 import columns, defaults, inert, strategy, warnings
 from kubeapi.core_v1 import types as t
 from kubeapi.core_v1.validation import claims, cluster, config, endpoints, event, pod, podchange, service, storage
 from kubeapi.registry import Kind
 
-POD_INERT = (
-    "ephemeralContainers", "hostUsers", "overhead", "os", "preemptionPolicy", "resourceClaims", "runtimeClassName",
-    "schedulingGates", "schedulingGroup", "topologySpreadConstraints", "resources",
-    "securityContext.appArmorProfile", "securityContext.seLinuxOptions", "securityContext.seccompProfile",
-    "securityContext.windowsOptions", "containers.resizePolicy", "containers.volumeDevices",
-    "containers.restartPolicyRules", "containers.securityContext.appArmorProfile",
-    "containers.securityContext.seLinuxOptions", "containers.securityContext.seccompProfile",
-    "containers.securityContext.windowsOptions", "containers.securityContext.procMount",
-    "volumes.awsElasticBlockStore", "volumes.azureDisk", "volumes.azureFile", "volumes.cephfs", "volumes.cinder",
-    "volumes.csi", "volumes.ephemeral", "volumes.fc", "volumes.flexVolume", "volumes.flocker",
-    "volumes.gcePersistentDisk", "volumes.gitRepo", "volumes.glusterfs", "volumes.image", "volumes.iscsi",
-    "volumes.photonPersistentDisk", "volumes.portworxVolume", "volumes.quobyte", "volumes.rbd", "volumes.scaleIO",
-    "volumes.storageos", "volumes.vsphereVolume",
-)  # fmt: skip
-SERVICE_INERT = (
-    "spec.loadBalancerIP", "spec.loadBalancerClass", "spec.loadBalancerSourceRanges", "spec.healthCheckNodePort",
-    "spec.trafficDistribution",
-)  # fmt: skip
-
 KINDS = (
     Kind(
         "", "v1", "Namespace", "namespaces", t.Namespace,
+        inert=inert.NAMESPACE,
         columns=columns.NAMESPACE,
         validate=cluster.validate_namespace,
         validate_update=cluster.validate_namespace_update,
@@ -44,6 +26,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Node", "nodes", t.Node,
+        inert=inert.NODE,
         columns=columns.NODE,
         validate=cluster.validate_node,
         validate_update=cluster.validate_node_update,
@@ -59,7 +42,7 @@ KINDS = (
     Kind(
         "", "v1", "Pod", "pods", t.Pod,
         warn=warnings.warn_of_pod,
-        inert=tuple(f"spec.{path}" for path in POD_INERT),
+        inert=inert.POD,
         columns=columns.POD,
         validate=pod.validate_pod,
         validate_update=podchange.validate_pod_update,
@@ -88,7 +71,7 @@ KINDS = (
     Kind(
         "", "v1", "Service", "services", t.Service,
         warn=warnings.warn_of_service,
-        inert=SERVICE_INERT,
+        inert=inert.SERVICE,
         columns=columns.SERVICE,
         validate=service.validate_service,
         validate_update=service.validate_service_update,
@@ -123,6 +106,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "Secret", "secrets", t.Secret,
+        inert=inert.SECRET,
         warn=warnings.warn_of_secret,
         columns=columns.SECRET,
         validate=config.validate_secret,
@@ -134,6 +118,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "ServiceAccount", "serviceaccounts", t.ServiceAccount,
+        inert=inert.SERVICE_ACCOUNT,
         columns=columns.SERVICE_ACCOUNT,
         validate=cluster.validate_service_account,
         validate_update=cluster.validate_service_account_update,
@@ -161,6 +146,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolume", "persistentvolumes", t.PersistentVolume,
+        inert=inert.VOLUME,
         warn=warnings.warn_of_persistent_volume,
         columns=columns.VOLUME,
         validate=storage.validate_volume,
@@ -175,6 +161,7 @@ KINDS = (
     ),
     Kind(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", t.PersistentVolumeClaim,
+        inert=inert.CLAIM,
         warn=warnings.warn_of_claim,
         columns=columns.CLAIM,
         validate=claims.validate_claim,

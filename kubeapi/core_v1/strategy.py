@@ -21,6 +21,7 @@ from kubeapi.core_v1.types import (
     Service,
     ServiceStatus,
 )
+from kubeapi.meta_v1.types import LabelSelector, LabelSelectorRequirement
 
 STANDARD = ("cpu", "memory")
 
@@ -58,12 +59,34 @@ def update_namespace(new: Namespace, old: Namespace) -> None:
 
 
 def create_pod(pod: Pod) -> None:
-    """A pod begins Pending, in the quality of service that its resources give."""
+    """A pod begins Pending, in the quality of service that its resources give, with the labels of its own it asks for."""
     pod.status = PodStatus(phase="Pending", qos_class=qos_class(pod))
     if pod.spec.scheduling_gates:
-        why = "Scheduling is blocked due to non-empty scheduling gates"
-        gated = PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=why)
+        told = "Scheduling is blocked due to non-empty scheduling gates"
+        gated = PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=told)
         pod.status.conditions = [gated]
+    _select_own_labels(pod)
+
+
+def _select_own_labels(pod: Pod) -> None:
+    """matchLabelKeys become expressions with the pod's own values (KEP-3633, KEP-3243)."""
+    affinity, labels = pod.spec.affinity, pod.metadata.labels
+    terms: list[PodAffinityTerm] = []
+    for side in (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else ():
+        if side is not None:
+            terms += side.required_during_scheduling_ignored_during_execution
+            terms += [w.pod_affinity_term for w in side.preferred_during_scheduling_ignored_during_execution]
+    for term in terms:
+        _add_expressions(term.label_selector, term.match_label_keys, labels, "In")
+        _add_expressions(term.label_selector, term.mismatch_label_keys, labels, "NotIn")
+    for rule in pod.spec.topology_spread_constraints:
+        _add_expressions(rule.label_selector, rule.match_label_keys, labels, "In")
+
+
+def _add_expressions(selector: LabelSelector | None, keys: list[str], labels: dict[str, str], operator: str) -> None:
+    if selector is not None:
+        added = [LabelSelectorRequirement(key=k, operator=operator, values=[labels[k]]) for k in keys if k in labels]
+        selector.match_expressions = [*selector.match_expressions, *added]
 
 
 def create_service(service: Any) -> None:

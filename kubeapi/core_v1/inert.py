@@ -1,0 +1,106 @@
+"""What of core/v1 nothing acts on yet. Kept beside the rows: whoever makes something act takes its line away."""
+
+from __future__ import annotations
+
+from kubeapi.inert import Inert
+
+PLUGINS = (
+    "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "fc", "flexVolume", "flocker",
+    "gcePersistentDisk", "glusterfs", "iscsi", "nfs", "photonPersistentDisk", "portworxVolume", "quobyte", "rbd",
+    "scaleIO", "storageos", "vsphereVolume",
+)  # fmt: skip
+OF_PODS_ONLY = ("csi", "ephemeral", "gitRepo", "image")
+NO_PLUGIN = "no node can mount it; its pod waits with an Event (FailedMount)"
+ENGINE_PROFILE = "containers run with the engine's own profile"
+LOGGED_IN = "images are pulled with what the engine itself is logged in with"
+SERVED_ALONE = "the API server offers no such resource"
+
+_SECURITY = (
+    Inert("seccompProfile.type", ENGINE_PROFILE, unless=("RuntimeDefault",)),
+    Inert("appArmorProfile.type", ENGINE_PROFILE, unless=("RuntimeDefault",)),
+    Inert("seLinuxOptions", "containers run with the engine's own labels"),
+    Inert("windowsOptions", "nodes run Linux"),
+)
+_CONTAINER = (
+    *(field.under("securityContext") for field in _SECURITY),
+    Inert("securityContext.procMount", "/proc is masked as the engine does it", unless=("Default",)),
+    Inert("env.valueFrom.fileKeyRef", "the variable is missing"),
+    Inert("lifecycle.stopSignal", "the image's stop signal, or SIGTERM, ends the container"),
+    Inert("resizePolicy", "containers are not resized in place"),
+    Inert("resources.claims", SERVED_ALONE),
+    Inert("resources.limits[ephemeral-storage]", "the scheduler counts it, but nobody is stopped who uses more"),
+    Inert("volumeDevices", "volumes are file systems"),
+)
+POD_SPEC = (
+    *(field.under("containers") for field in _CONTAINER),
+    *(field.under("initContainers") for field in _CONTAINER),
+    *(field.under("securityContext") for field in _SECURITY),
+    Inert("securityContext.seLinuxChangePolicy", "volumes are not labelled"),
+    Inert("securityContext.supplementalGroupsPolicy", "the image's groups count as well", unless=("Merge",)),
+    Inert("affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution", "only what is required counts"),
+    Inert("affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution", "only what is required counts"),
+    Inert("hostUsers", "users of the pod are users of the node", only=(False,)),
+    Inert("hostnameOverride", "hostname and subdomain count"),
+    Inert("imagePullSecrets", LOGGED_IN),
+    Inert("os.name", "nodes run Linux", only=("windows",)),
+    Inert("priorityClassName", "the pod is scheduled before others, but none is evicted for it"),
+    Inert("resourceClaims", SERVED_ALONE),
+    Inert("resources", "limits and requests of containers count"),
+    Inert("schedulingGroup", "pods are scheduled one by one"),
+    Inert("setHostnameAsFQDN", "the hostname is the pod's short one"),
+    Inert("topologySpreadConstraints.whenUnsatisfiable", "only DoNotSchedule counts", only=("ScheduleAnyway",)),
+    *(Inert(f"volumes.{name}", NO_PLUGIN) for name in (*PLUGINS, *OF_PODS_ONLY)),
+    Inert("volumes.emptyDir.medium", NO_PLUGIN, unless=("Memory",)),
+    Inert("volumes.projected.sources.clusterTrustBundle", NO_PLUGIN),
+    Inert("volumes.projected.sources.podCertificate", NO_PLUGIN),
+)
+POD = (
+    *(field.under("spec") for field in POD_SPEC),
+    Inert(
+        "metadata.annotations[controller.kubernetes.io/pod-deletion-cost]",
+        "a ReplicaSet chooses by readiness and age whom to delete",
+    ),
+)
+TEMPLATE = tuple(field.under("template") for field in POD)
+SERVICE = (
+    Inert("spec.type", "there is no load balancer; node ports lead to the Service", only=("LoadBalancer",)),
+    Inert("spec.loadBalancerIP", "there is no load balancer"),
+    Inert("spec.loadBalancerClass", "there is no load balancer"),
+    Inert("spec.loadBalancerSourceRanges", "traffic from everywhere is let in"),
+    Inert("spec.trafficDistribution", "traffic goes to any endpoint that is ready"),
+    Inert(
+        "metadata.annotations[service.kubernetes.io/topology-mode]",
+        "traffic goes to any endpoint that is ready",
+        unless=("Disabled", "disabled"),
+    ),
+)
+CLAIM = (
+    Inert("spec.dataSource", "the volume is made empty"),
+    Inert("spec.dataSourceRef", "the volume is made empty"),
+    Inert("spec.volumeAttributesClassName", SERVED_ALONE),
+    Inert("spec.volumeMode", "volumes are file systems", only=("Block",)),
+)
+VOLUME = (
+    *(Inert(f"spec.{name}", NO_PLUGIN) for name in PLUGINS),
+    Inert("spec.mountOptions", NO_PLUGIN),
+    Inert("spec.persistentVolumeReclaimPolicy", "the volume fails when its claim is gone", only=("Recycle",)),
+    Inert("spec.volumeAttributesClassName", SERVED_ALONE),
+    Inert("spec.volumeMode", "volumes are file systems", only=("Block",)),
+)
+SECRET = (
+    Inert(
+        "type",
+        "no token is written into it; ask for one with `kubectl create token`",
+        only=("kubernetes.io/service-account-token",),
+    ),
+)
+SERVICE_ACCOUNT = (Inert("imagePullSecrets", LOGGED_IN),)
+NODE = (Inert("spec.configSource", "Kubernetes acts on it no more, either"),)
+NAMESPACE = tuple(
+    Inert(
+        f"metadata.labels[pod-security.kubernetes.io/{mode}]",
+        "pods of every level are let in",
+        only=("baseline", "restricted"),
+    )
+    for mode in ("enforce", "warn", "audit")
+)
