@@ -30,6 +30,10 @@ spec:
 """
 
 
+def named(name: str) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
+
+
 def docker(*arguments: str) -> list[str]:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout.split()
 
@@ -64,7 +68,7 @@ def test_after_kill_9_of_both_nothing_is_lost_and_nothing_runs_twice(node: Clust
 
     def write() -> None:
         for number in range(1000):
-            done = node.kubectl("create", "configmap", f"c{number}", check=False)
+            done = node.kubectl("create", "-f", "-", stdin=named(f"c{number}"), check=False)
             if done.returncode:
                 return
             answered.append(f"c{number}")

@@ -28,6 +28,7 @@ spec:
         command: [sh, -c, "trap 'exit 0' TERM; echo $WORD; sleep infinity & wait"]
         env: [{name: WORD, value: hello}]
 """
+SEEN = "{apiVersion: v1, kind: ConfigMap, metadata: {name: seen}}"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_get_shows_tables_yaml_and_changes_as_they_come(app: Cluster) -> None:
     try:
         assert watching.stdout is not None
         assert watching.stdout.readline() == "configmap/kube-root-ca.crt\n"
-        app.kubectl("create", "configmap", "seen", "--from-literal=a=b")
+        app.kubectl("create", "-f", "-", stdin=SEEN)
         assert watching.stdout.readline() == "configmap/seen\n"
     finally:
         watching.kill()

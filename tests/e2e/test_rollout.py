@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.conftest import Cluster
@@ -54,7 +56,7 @@ spec:
       - name: app
         image: naru/was:1
         imagePullPolicy: IfNotPresent
-        command: [python3, -c, {SERVER!r}]
+        command: [python3, -c, {json.dumps(SERVER)}]
         env: [{{name: VERSION, value: one}}]
         ports: [{{containerPort: 8080}}]
         readinessProbe: {{httpGet: {{path: /, port: 8080}}, periodSeconds: 1}}
