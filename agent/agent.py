@@ -217,6 +217,8 @@ class Agent:
             if ref.uid not in self._workers:
                 log.info("pod without an object", pod=f"{ref.namespace}/{ref.name}")
                 self._work(_remembered(ref, [c for c in containers if c.pod == ref])).forget()
+        assert self._parts is not None
+        await self._parts.volumes.collect({*self._workers})
 
     def _wake(self, uid: str) -> None:
         if worker := self._workers.get(uid):

@@ -61,6 +61,15 @@ async def _volume_of(objects: Objects, name: str, claim_uid: str) -> PersistentV
     return volume
 
 
+def check_mode(pod: Pod, name: str, volume: PersistentVolume) -> None:
+    """ClaimError if a container wants a file system of a block device, or the reverse."""
+    mode, every = volume.spec.volume_mode or "Filesystem", [*pod.spec.init_containers, *pod.spec.containers]
+    if mode != "Filesystem" and any(m.name == name for c in every for m in c.volume_mounts):
+        raise ClaimError(f"volume {name} has volumeMode {mode}, but is specified in volumeMounts")
+    if mode != "Block" and any(d.name == name for c in every for d in c.volume_devices):
+        raise ClaimError(f"volume {name} has volumeMode {mode}, but is specified in volumeDevices")
+
+
 async def prepare(volume: PersistentVolume, runtime: Runtime, read_only: bool) -> tuple[Prepared, bool]:
     """The volume on this node, and whether a pod's fsGroup may be given what is in it (a path of the host is not ours)."""
     spec = volume.spec

@@ -128,6 +128,7 @@ class PodVolumes:
         try:
             if (claim := volume.persistent_volume_claim) is not None:
                 bound = await claims.bound_volume(self._sources.objects, pod, claim)
+                claims.check_mode(pod, volume.name, bound)
                 name = bound.metadata.name
                 prepared, ours = await claims.prepare(bound, self._sources.runtime, claim.read_only)
                 if ours and not prepared.read_only:

@@ -7,13 +7,15 @@ and paths of the host are only ever mounted from: nothing here deletes them.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from agent.objects import Objects
 from agent.runtime.protocol import Mount, Runtime
 from agent.volumes.files import Files
+from agent.volumes.kernel import delete_directory
 from agent.volumes.pod import PodVolumes, Sources
 from agent.volumes.tokens import Tokens
 from kubeapi.core_v1.types import Container, Pod
@@ -62,6 +64,12 @@ class Volumes:
         """Nothing of the pod is left: unmount what is below its directory, and delete it."""
         await self._of(pod_uid).remove()
         self._pods.pop(pod_uid, None)
+
+    async def collect(self, known: Collection[str]) -> None:
+        """Delete what pods that nobody knows any more have left: they went while no agent looked."""
+        left = [d for d in self._directory.iterdir() if d.name not in known and d.name not in self._pods]
+        for directory in left:
+            await asyncio.to_thread(delete_directory, directory)
 
     def _of(self, uid: str) -> PodVolumes:
         if uid not in self._pods:

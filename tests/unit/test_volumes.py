@@ -17,7 +17,7 @@ from agent.volumes import VolumeError, Volumes, kernel
 from agent.volumes.atomic import File, write
 from agent.volumes.emptydir import memory_size
 from agent.volumes.subpath import EscapeError, open_within
-from kubeapi.core_v1.types import EmptyDirVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod
+from kubeapi.core_v1.types import Container, EmptyDirVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod
 from kubeapi.errors import ApiError
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and groups need root")
@@ -419,6 +419,14 @@ async def test_a_host_path_is_made_if_asked_for(world: World, tmp_path: Path) ->
     assert (await world.prepare(wanted)).is_file()
 
 
+async def test_what_unknown_pods_left_is_deleted(world: World) -> None:
+    await world.prepare(pod({"emptyDir": {}}))
+    for uid in ("known", "unknown"):
+        (world.pods / uid / "volumes").mkdir(parents=True)
+    await world.volumes.collect({"known"})
+    assert sorted(os.listdir(world.pods)) == ["known", "uid-1"]
+
+
 async def test_a_host_path_stays_when_its_pod_goes(world: World, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     await world.prepare(pod({"hostPath": {"path": str(tmp_path)}}))
@@ -608,6 +616,22 @@ async def test_the_change_policy_spares_what_is_right_at_its_root(world: World, 
     assert mode_of(volume / "own") == mode
 
 
+@pytest.mark.parametrize(
+    ("mode", "wanted", "why"),
+    [
+        ("Block", {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, r"Block, but is specified in volumeMounts$"),
+        ("Filesystem", {"volumeDevices": [{"name": "v", "devicePath": "/d"}]}, r"Filesystem, but .* in volumeDevices$"),
+        ("Block", {"volumeDevices": [{"name": "v", "devicePath": "/d"}]}, r"volumeMode Block is not supported"),
+    ],
+)
+async def test_a_device_is_no_file_system(world: World, mode: str, wanted: dict[str, Any], why: str) -> None:
+    world.objects.claims, world.objects.volumes = {"data": claim()}, {"pv": persistent(volumeMode=mode, **CSI)}
+    asked = pod(CLAIMED)
+    asked.spec.containers = [Container.model_validate({"name": "c", **wanted})]
+    with pytest.raises(VolumeError, match=why):
+        await world.volumes.prepare(asked)
+
+
 async def test_host_path_and_local_volumes(world: World, tmp_path: Path) -> None:
     world.objects.claims = {"data": claim()}
     sources: tuple[dict[str, Any], ...] = ({"hostPath": {"path": str(tmp_path)}}, {"local": {"path": str(tmp_path)}})
@@ -624,7 +648,6 @@ async def test_host_path_and_local_volumes(world: World, tmp_path: Path) -> None
     ("spec", "why"),
     [
         ({"local": {"path": "/no/such"}}, 'path "/no/such" does not exist'),
-        ({"volumeMode": "Block", **CSI}, "volumeMode Block is not supported by this node"),
         (
             {"csi": {"driver": "other.example", "volumeHandle": "x"}},
             "driver name other.example not found in the list of registered CSI drivers",
