@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from controlplane.apiserver.apply_options import PARAMETERS, asked_of
-from controlplane.apiserver.apply_outcome import End, Outcome, Record, State, as_json
+from controlplane.apiserver.apply_outcome import End, Key, Outcome, Record, State, as_json
 from controlplane.apiserver.apply_set import items_of
 from controlplane.apiserver.apply_work import Work
 from kubeapi import codec
@@ -67,8 +67,8 @@ async def _answer(records: AsyncGenerator[Record, None], accept: str, *, streame
 
 def _results(told: Iterable[Record]) -> list[dict[str, Any]]:
     """One entry per object: its outcome, and its last state where it was waited for."""
-    results: dict[tuple[str, str, str], dict[str, Any]] = {}
+    results: dict[Key, dict[str, Any]] = {}
     for record in told:
         if isinstance(record, Outcome | State):
-            results.setdefault(record[:3], {}).update(as_json(record))
+            results.setdefault(Key(*record[:4]), {}).update(as_json(record))
     return [*results.values()]

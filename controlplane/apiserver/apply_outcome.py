@@ -9,10 +9,26 @@ import json
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 
+class Key(NamedTuple):
+    """What tells one object from every other, as manifests say it; namespace "" for a cluster's object."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        """`deployment.apps/web`, as kubectl prints it."""
+        group = self.api_version.rpartition("/")[0]
+        return f"{self.kind.lower()}{'.' if group else ''}{group}/{self.name}"
+
+
 class Outcome(NamedTuple):
     """What became of one object: created, configured, unchanged, pruned, deleted, absent, or failed with a message."""
 
-    resource: str
+    api_version: str
+    kind: str
     namespace: str
     name: str
     outcome: str
@@ -22,13 +38,14 @@ class Outcome(NamedTuple):
     @property
     def text(self) -> str:
         """As kubectl would say it, and where; a line more for each warning."""
-        return "\n".join([_line(*self[:5]), *(f"  Warning: {w}" for w in self.warnings)])
+        return "\n".join([_line(*self[:6]), *(f"  Warning: {w}" for w in self.warnings)])
 
 
 class State(NamedTuple):
     """How far one object is: waiting (the message says for what), ready, gone, or failed."""
 
-    resource: str
+    api_version: str
+    kind: str
     namespace: str
     name: str
     state: Literal["waiting", "ready", "gone", "failed"]
@@ -56,14 +73,16 @@ class End(NamedTuple):
 Record: TypeAlias = Outcome | State | End
 
 
-def _line(resource: str, namespace: str, name: str, what: str, message: str) -> str:
+def _line(api_version: str, kind: str, namespace: str, name: str, what: str, message: str) -> str:
     where = f" in {namespace}" if namespace else ""
-    return f"{resource}/{name} {what}{where}" + (f": {message}" if message else "")
+    key = Key(api_version, kind, namespace, name)
+    return f"{key.text} {what}{where}" + (f": {message}" if message else "")
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """A record's fields; those that are empty are left out."""
-    return {name: value for name, value in record._asdict().items() if value not in ("", ())}
+    """A record's fields by their wire names; those that are empty are left out."""
+    named = {"apiVersion" if name == "api_version" else name: value for name, value in record._asdict().items()}
+    return {name: value for name, value in named.items() if value not in ("", ())}
 
 
 def from_json(line: str | bytes) -> Record:
@@ -72,8 +91,9 @@ def from_json(line: str | bytes) -> Record:
     try:
         if "ok" in value:
             return End(**value)
+        value = {"api_version": value.pop("apiVersion"), "namespace": "", **value}
         if "state" in value:
-            return State(**{"namespace": "", **value})
-        return Outcome(**{"namespace": "", **value, "warnings": tuple(value.get("warnings", ()))})
-    except TypeError as error:
+            return State(**value)
+        return Outcome(**{**value, "warnings": tuple(value.get("warnings", ()))})
+    except (TypeError, KeyError) as error:
         raise ValueError(f"no record of /apply: {value}") from error

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from controlplane.apiserver.apply_outcome import Key
 from kubeapi import codec
 from kubeapi.errors import ApiError, Cause, bad_request
 from kubeapi.registry import Kind, Registry
@@ -29,9 +30,9 @@ class Item(NamedTuple):
     value: dict[str, Any]
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """What tells it from every other object."""
-        return self.kind.resource, self.namespace, self.name
+        return Key(self.kind.api_version, self.kind.kind, self.namespace, self.name)
 
     @property
     def path(self) -> str:
@@ -44,13 +45,13 @@ def items_of(registry: Registry, body: bytes, namespace: str, validation: codec.
 
     Raises ApiError: what can't be read, an unknown kind or field, a wrong type, an object that stands twice.
     """
-    items: dict[tuple[str, str, str], Item] = {}
+    items: dict[Key, Item] = {}
     errors: list[tuple[str, ApiError]] = []
     for value in objects_of(body):
         try:
             item = _item(registry, value, namespace, validation)
             if item.key in items:
-                raise bad_request(f'{item.kind.resource} "{item.name}" stands twice in what was sent')
+                raise bad_request(f"{item.key.text} stands twice in what was sent")
             items[item.key] = item
         except ApiError as error:
             errors.append((_label(value), error))

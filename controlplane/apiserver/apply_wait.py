@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, NamedTuple
 
-from controlplane.apiserver.apply_outcome import State
+from controlplane.apiserver.apply_outcome import Key, State
 from controlplane.apiserver.apply_set import Item, claims_used
 from controlplane.apiserver.readiness import RULES, UNUSED_CLAIM, Rule, Verdict
 from kubeapi.client.client import Client
@@ -68,7 +68,7 @@ async def until_there(client: Client, item: Item, seconds: float) -> None:
 
 async def _told(judged: list[Judged], changed: asyncio.Event, seconds: float) -> AsyncGenerator[State, None]:
     """Each state as it comes to differ from the last one told."""
-    told: dict[tuple[str, str, str], State] = {}
+    told: dict[Key, State] = {}
     with contextlib.suppress(TimeoutError):
         ends = asyncio.get_running_loop().time() + seconds
         while True:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 
 from controlplane.apiserver.apply_options import MANAGER, Asked
-from controlplane.apiserver.apply_outcome import End, Outcome, Record, State
+from controlplane.apiserver.apply_outcome import End, Key, Outcome, Record, State
 from controlplane.apiserver.apply_set import Item, in_order_of_need, refusal_of
 from controlplane.apiserver.apply_wait import until_gone, until_ready, until_there
 from kubeapi import codec, inert
@@ -41,7 +41,7 @@ class Work:
             try:
                 outcomes.append(await self._try(item, made))
             except ApiError as error:
-                errors.append((f"{item.kind.resource} {item.name}", error))
+                errors.append((item.key.text, error))
         if errors:
             raise refusal_of(errors)
         return outcomes
@@ -164,7 +164,7 @@ class Tally:
     def __init__(self) -> None:
         self.begun = asyncio.get_running_loop().time()
         self.outcomes: dict[str, int] = {}
-        self.states: dict[tuple[str, str, str], State] = {}
+        self.states: dict[Key, State] = {}
 
     @property
     def failed(self) -> int:
@@ -176,7 +176,7 @@ class Tally:
         if isinstance(record, Outcome):
             self.outcomes[record.outcome] = self.outcomes.get(record.outcome, 0) + 1
         elif isinstance(record, State):
-            self.states[record[:3]] = record
+            self.states[Key(*record[:4])] = record
         return record
 
     def end(self, goal: str, asked: Asked) -> End:
@@ -184,12 +184,11 @@ class Tally:
         said = ", ".join(f"{count} {word}" for word, count in self.outcomes.items())
         if asked.dry_run:
             return End(True, f"dry run: {said}; nothing was changed")
-        waiting = [s for s in self.states.values() if s.state == "waiting"]
-        failed = [s for s in self.states.values() if s.state == "failed"]
+        waiting = [key.text for key, s in self.states.items() if s.state == "waiting"]
+        failed = [key.text for key, s in self.states.items() if s.state == "failed"]
         if waiting or failed:
             what = f"not {goal} after {asked.seconds:g} s" if waiting else f"not {goal}"
-            names = ", ".join(f"{s.resource}/{s.name}" for s in [*failed, *waiting])
-            return End(False, f"{said}; {what}: {names}", 504 if waiting else 422)
+            return End(False, f"{said}; {what}: {', '.join(failed + waiting)}", 504 if waiting else 422)
         if self.failed:
             return End(False, said, 422)
         took = asyncio.get_running_loop().time() - self.begun

@@ -78,17 +78,17 @@ def test_apply_shows_each_step_and_delete_removes_the_same(cluster: Cluster, tmp
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert said[:3] == [
-        "namespaces/quiet created",
-        "configmaps/one created in quiet",
-        "deployments.apps/none created in quiet",
+        "namespace/quiet created",
+        "configmap/one created in quiet",
+        "deployment.apps/none created in quiet",
     ]
-    assert "deployments.apps/none ready in quiet" in said
+    assert "deployment.apps/none ready in quiet" in said
     assert said[-1].startswith("3 created; all ready after ")
     again = naru("apply", *data, "-f", "-", stdin=QUIET)
-    assert "deployments.apps/none unchanged in quiet" in again.stdout.splitlines()
+    assert "deployment.apps/none unchanged in quiet" in again.stdout.splitlines()
     gone = naru("delete", *data, "-f", "-", stdin=QUIET)
     assert gone.returncode == 0, gone.stderr
-    assert "namespaces/quiet gone" in gone.stdout.splitlines()
+    assert "namespace/quiet gone" in gone.stdout.splitlines()
     assert cluster.kubectl("get", "namespace", "quiet", check=False).returncode == 1
 
 
@@ -127,7 +127,7 @@ def test_curl_applies_over_the_socket_with_progress_and_prunes(cluster: Cluster,
     answer = curl.getresponse()
     said = answer.read().decode().splitlines()
     assert answer.status == 200 and answer.headers["content-type"].startswith("text/plain")
-    assert said[0] == "namespaces/quiet created" and said[-1].startswith("3 created; all ready after ")
+    assert said[0] == "namespace/quiet created" and said[-1].startswith("3 created; all ready after ")
     fewer = QUIET.replace("name: one", "name: two")
     curl.request("POST", "/apply?prune=true&selector=app%3Dquiet", fewer, {"Accept": "application/json"})
     answer = curl.getresponse()
@@ -140,7 +140,7 @@ def test_curl_applies_over_the_socket_with_progress_and_prunes(cluster: Cluster,
     ]
     curl.request("DELETE", "/apply?wait=deleted", QUIET)
     said = curl.getresponse().read().decode().splitlines()
-    assert "configmaps/one absent in quiet" in said
+    assert "configmap/one absent in quiet" in said
     assert said[-1].startswith("2 deleted, 1 absent; all gone after ")
 
 

@@ -77,18 +77,18 @@ def config(name: str) -> str:
 async def test_objects_go_in_the_order_in_which_others_need_them(door: Door) -> None:
     said = await door.lines(DEPLOYMENT + config("one") + NAMESPACE)
     assert said == [
-        "namespaces/shop created",
-        "configmaps/one created in default",
-        "deployments.apps/web created in shop",
+        "namespace/shop created",
+        "configmap/one created in default",
+        "deployment.apps/web created in shop",
         "3 created",
     ]
 
 
 async def test_what_changes_nothing_is_unchanged(door: Door) -> None:
     await door.send(config("one"))
-    assert (await door.lines(config("one")))[0] == "configmaps/one unchanged in default"
+    assert (await door.lines(config("one")))[0] == "configmap/one unchanged in default"
     changed = config("one").replace("k: v", "k: w")
-    assert (await door.lines(changed))[0] == "configmaps/one configured in default"
+    assert (await door.lines(changed))[0] == "configmap/one configured in default"
 
 
 async def test_a_json_list_and_a_list_are_as_good_as_a_stream(door: Door) -> None:
@@ -96,7 +96,7 @@ async def test_a_json_list_and_a_list_are_as_good_as_a_stream(door: Door) -> Non
     two = {"apiVersion": "v1", "kind": "List", "items": [{**one, "metadata": {"name": "two"}}]}
     listed = {"apiVersion": "v1", "kind": "ConfigMapList", "items": [{"metadata": {"name": "three"}}]}
     said = await door.lines(json.dumps([one, two, listed]))
-    assert [line.split()[0] for line in said[:3]] == ["configmaps/one", "configmaps/two", "configmaps/three"]
+    assert [line.split()[0] for line in said[:3]] == ["configmap/one", "configmap/two", "configmap/three"]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_a_dry_run_tells_and_changes_nothing(door: Door) -> None:
 
 async def test_warnings_stand_beside_their_object(door: Door) -> None:
     said = await door.lines(config("one").replace("\ndata:", "\nwat: 1\ndata:"), fieldValidation="Warn")
-    assert said[:2] == ["configmaps/one created in default", '  Warning: unknown field "wat"']
+    assert said[:2] == ["configmap/one created in default", '  Warning: unknown field "wat"']
     response = await door.send(config("two").replace("\ndata:", "\nwat: 1\ndata:"), "POST", "application/json",
                                fieldValidation="Warn")  # fmt: skip
     assert json.loads(response.body)["results"][0]["warnings"] == ['unknown field "wat"']
@@ -179,7 +179,7 @@ async def test_a_field_that_another_manager_holds_is_a_conflict_until_it_is_forc
     assert refused["reason"] == "Conflict" and 'conflict with "kubectl"' in refused["message"]
     with pytest.raises(ApiError, match="not found"):
         await door.client.get(ConfigMap, "two", "default")
-    assert (await door.lines(config("one"), force="true"))[0] == "configmaps/one configured in default"
+    assert (await door.lines(config("one"), force="true"))[0] == "configmap/one configured in default"
 
 
 async def test_prune_removes_only_what_the_same_manager_applied_with_the_label(door: Door) -> None:
@@ -188,9 +188,9 @@ async def test_prune_removes_only_what_the_same_manager_applied_with_the_label(d
     await door.client.create(ConfigMap(metadata=ObjectMeta(name="made", namespace="default", labels={"app": "a"})))
     await door.send(config("other").replace("app: a", "app: b"))
     said = await door.lines(config("kept"), prune="true", selector="app=a", dryRun="true")
-    assert said[1] == "configmaps/stale pruned in default"
+    assert said[1] == "configmap/stale pruned in default"
     said = await door.lines(config("kept"), prune="true", selector="app=a")
-    assert said[:-1] == ["configmaps/kept unchanged in default", "configmaps/stale pruned in default"]
+    assert said[:-1] == ["configmap/kept unchanged in default", "configmap/stale pruned in default"]
     left = {c.metadata.name for c in (await door.client.list(ConfigMap, "default")).items}
     assert left == {"kept", "theirs", "made", "other"}
 
@@ -198,9 +198,9 @@ async def test_prune_removes_only_what_the_same_manager_applied_with_the_label(d
 async def test_prune_looks_into_the_namespaces_of_the_set_alone(door: Door) -> None:
     await door.send(NAMESPACE + config("elsewhere").replace("labels", "namespace: shop, labels"))
     said = await door.lines(config("here"), prune="true", selector="app=a")
-    assert said == ["configmaps/here created in default", "1 created"]
+    assert said == ["configmap/here created in default", "1 created"]
     said = await door.lines(NAMESPACE, prune="true", selector="app=a")
-    assert said == ["namespaces/shop unchanged", "configmaps/elsewhere pruned in shop", "1 unchanged, 1 pruned"]
+    assert said == ["namespace/shop unchanged", "configmap/elsewhere pruned in shop", "1 unchanged, 1 pruned"]
 
 
 async def test_delete_goes_the_other_way_and_what_is_not_there_is_absent(door: Door) -> None:
@@ -208,9 +208,9 @@ async def test_delete_goes_the_other_way_and_what_is_not_there_is_absent(door: D
     body = config("one") + config("two") + "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"
     said = await door.lines(body, "DELETE")
     assert said == [
-        "configmaps/two absent in default",
-        "configmaps/one deleted in default",
-        "secrets/s deleted in default",
+        "configmap/two absent in default",
+        "configmap/one deleted in default",
+        "secret/s deleted in default",
         "1 absent, 2 deleted",
     ]
     assert not (await door.client.list(Secret, "default")).items
@@ -249,7 +249,7 @@ async def test_what_is_not_ready_in_time_is_named(door: Door) -> None:
     response = await door.send(NAMESPACE + DEPLOYMENT, accept="application/json", wait="ready", timeout="0.05")
     answer = json.loads(response.body)
     assert response.status == 504 and not answer["ok"]
-    assert answer["message"] == "2 created; not ready after 0.05 s: deployments.apps/web"
+    assert answer["message"] == "2 created; not ready after 0.05 s: deployment.apps/web"
     assert [(r["outcome"], r.get("state")) for r in answer["results"]] == [("created", None), ("created", "waiting")]
 
 
@@ -272,10 +272,10 @@ async def test_a_pod_in_a_new_namespace_waits_for_its_account(door: Door) -> Non
     async with asyncio.timeout(5):
         async for record in door.follow(NAMESPACE + pod, wait="ready", timeout="0.05"):
             said.append(record)
-            if record.get("resource") == "namespaces":
+            if record.get("kind") == "Namespace":
                 await door.client.create(ServiceAccount(metadata=ObjectMeta(name="default", namespace="shop")))
     assert said[1]["outcome"] == "created"
-    assert said[2] == {"resource": "pods", "namespace": "shop", "name": "p", "state": "waiting",
+    assert said[2] == {"apiVersion": "v1", "kind": "Pod", "namespace": "shop", "name": "p", "state": "waiting",
                        "message": "phase Pending"}  # fmt: skip
 
 
@@ -297,5 +297,5 @@ async def test_a_pod_of_a_namespace_without_account_is_told_as_kubernetes_does(d
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n"
     response = await door.send(pod)
     assert response.status == 422
-    assert b'pods/p failed in default: pods "p" is forbidden: error looking up service account' in response.body
+    assert b'pod/p failed in default: pods "p" is forbidden: error looking up service account' in response.body
     assert not (await door.client.list(Pod, "default")).items
