@@ -126,7 +126,7 @@ class Agent:
             (self._resync, RESYNC_EVERY),
             (self._refresh, REFRESH_EVERY),
         ):
-            self._clockwork.add_job(job, "interval", seconds=seconds, coalesce=True, max_instances=1)
+            self._clockwork.add_job(job, "interval", seconds=seconds, coalesce=True, misfire_grace_time=None)
         self._clockwork.start()
         await self._keeper.beat()
         await self._told.wait()

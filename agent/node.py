@@ -149,6 +149,15 @@ def conditions(old: list[NodeCondition], problem: str, now: datetime) -> list[No
     return [*before.values(), *made]
 
 
+def _silent(status: NodeStatus) -> NodeStatus:
+    """The status without its heartbeats, conditions in one order."""
+    silent = status.clone()
+    silent.conditions.sort(key=lambda c: c.type)
+    for condition in silent.conditions:
+        condition.last_heartbeat_time = None
+    return silent
+
+
 class NodeKeeper:
     """Registers one Node and keeps it true: nothing is said of its health before the first `tell`."""
 
@@ -190,23 +199,28 @@ class NodeKeeper:
             await self.report()
 
     async def beat(self) -> None:
-        """Renew the Lease, and the status when it is old. Failures are logged: the next beat comes."""
+        """Renew the Lease, and see that the status in the API is still ours. Failures are logged: the next beat comes."""
         try:
             await self._renew()
         except (ApiError, OSError) as error:
             self._lease = None
             log.warning("lease not renewed", why=str(error))
-        if self._reported is None or self._clock.now() - self._reported >= REPORT_EVERY:
-            await self.report()
+        await self.report()
 
     async def report(self) -> None:
-        """Write the status; a Node that someone deleted is registered again."""
+        """Write the status if the API's is another (a node that fell silent is written off there), or old.
+
+        A Node that someone deleted is registered again.
+        """
         if self._problem is None:
             return
         async with self._turning:
             try:
                 node = await self._client.get(Node, self.name)
-                node.status = self._status(node.status)
+                told, node.status = node.status, self._status(node.status)
+                fresh = self._reported is not None and self._clock.now() - self._reported < REPORT_EVERY
+                if fresh and _silent(told) == _silent(node.status):
+                    return
                 await self._client.update_status(node)
                 self._reported = self._clock.now()
             except ApiError as error:

@@ -206,7 +206,7 @@ def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
     if sandbox is None or not sandbox.running:
         orphans = [c for c in observed.containers if c.phase == "running"]
         if orphans:  # their namespaces' holder is dead, so they go first
-            return Plan(tuple(KillContainer(c.id, c.name, CHANGED) for c in orphans))
+            return Plan(tuple(KillContainer(c.id, c.name, f"Stopping container {c.name}") for c in orphans))
         if known.sandbox_at and known.sandbox_at > now:
             return Plan((), known.sandbox_at)
         return Plan((*(Remove(s.id) for s in old), CreateSandbox(sandbox.attempt + 1 if sandbox else 0)))

@@ -197,6 +197,8 @@ class PodWorker:
 
     async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
         ip, retry = "", None
+        if attempt:
+            self._parts.say(pod, "", "Normal", "SandboxChanged", planner.CHANGED)
         try:
             sandbox = await self._parts.runtime.create_sandbox(sandbox_spec(pod, attempt))
             if not pod.spec.host_network:

@@ -130,6 +130,8 @@ async def test_killed_sandbox_is_replaced_with_its_containers(world: World) -> N
         await world.until(lambda s: s.container_statuses[0].ready and s.container_statuses[0].restart_count == 1)
         (after,), _ = await world.runtime.observe()
         assert after.running and after.id != sandbox.id
+        said = {(reason, message) for _, reason, message in world.events}
+        assert ("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.") in said
 
 
 async def test_ended_pod_gives_its_memory_back(world: World) -> None:

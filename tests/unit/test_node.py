@@ -130,6 +130,21 @@ async def test_the_status_is_written_when_it_turns_and_then_only_now_and_again(
     assert len(api.statuses) == 3
 
 
+async def test_a_status_that_others_wrote_off_is_written_again(api: Api, clock: FakeClock, keeper: NodeKeeper) -> None:
+    await keeper.register()
+    await keeper.tell(ENGINE)
+    node = api.objects[Node, "n"]
+    assert isinstance(node, Node)
+    by_type(node.status.conditions)["Ready"].status = "Unknown"
+    clock.advance(10)
+    await keeper.beat()
+    assert len(api.statuses) == 2
+    assert by_type(api.statuses[-1].conditions)["Ready"].status == "True"
+    clock.advance(10)
+    await keeper.beat()
+    assert len(api.statuses) == 2
+
+
 async def test_each_beat_renews_the_lease(api: Api, clock: FakeClock, keeper: NodeKeeper) -> None:
     await keeper.register()
     await keeper.beat()
