@@ -14,6 +14,7 @@ import orjson
 
 from controlplane.admission.chain import Admission
 from controlplane.apiserver import apply_door, pods
+from controlplane.apiserver.bodies import in_json
 from controlplane.apiserver.deleting import Deleter, deletion_answer, options_of
 from controlplane.apiserver.discovery import discover
 from controlplane.apiserver.forms import Form, answer, negotiate, shaped
@@ -77,6 +78,7 @@ class ApiServer:
         if len(request.body) > LARGEST_BODY:
             why = f"Request entity too large: limit is {LARGEST_BODY}"
             raise ApiError(413, "RequestEntityTooLarge", why, details={})
+        request = in_json(request, self.registry)
         if request.path.rstrip("/") in HEALTH:
             return Response(200, [("content-type", "text/plain; charset=utf-8")], b"ok")
         if request.path.rstrip("/") == "/apply":
