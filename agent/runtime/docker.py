@@ -15,7 +15,6 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +25,7 @@ from docker.errors import ImageNotFound as NoSuchImage
 
 from agent.runtime import pause
 from agent.runtime.docker_exec import Attached, hijack
+from agent.runtime.inspections import LABEL, Inspections, image_of
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -43,9 +43,9 @@ from agent.runtime.protocol import (
     SandboxSpec,
 )
 
-LABEL = "naru.dev/"
 CPU_PERIOD = 100_000
 CAP_SYS_RESOURCE = 24
+CONFLICT = 409
 T = TypeVar("T")
 
 
@@ -56,14 +56,6 @@ def _lowest_oom_score() -> int:
 
 
 LOWEST_OOM_SCORE = _lowest_oom_score()
-
-
-def _time(text: str) -> datetime | None:
-    """Docker's time (nanoseconds, or year 1 for never)."""
-    if not text or text.startswith("0001-"):
-        return None
-    stamp, _, rest = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{stamp}.{rest[:6] or '0'}+00:00")
 
 
 class DockerRuntime:
@@ -77,10 +69,13 @@ class DockerRuntime:
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
         self._has_pause = False
+        self._inspections = Inspections()
 
     def _connect(self) -> Any:
         if self._client is None:
-            self._client = docker.APIClient(base_url=self._url, version="auto", timeout=self._timeout, num_pools=64)
+            client = docker.APIClient(base_url=self._url, version="auto", timeout=self._timeout, max_pool_size=64)
+            client.trust_env = False  # else every call looks for proxies and passwords: half of its cost
+            self._client = client
         return self._client
 
     async def _call(self, do: Callable[[Any], T], slow: bool = False) -> T:
@@ -111,7 +106,7 @@ class DockerRuntime:
     async def image(self, ref: str) -> Image | None:
         """The image if it is here."""
         try:
-            return await self._call(lambda c: _image(c.inspect_image(ref)))
+            return await self._call(lambda c: image_of(c.inspect_image(ref)))
         except ImageNotFoundError:
             return None
 
@@ -129,7 +124,7 @@ class DockerRuntime:
             for line in c.pull(ref, stream=True, decode=True):
                 if "error" in line:
                     raise EngineError(f"Error response from daemon: {line['error']}")
-            return _image(c.inspect_image(ref))
+            return image_of(c.inspect_image(ref))
 
         return await self._call(pull, slow=True)
 
@@ -167,19 +162,23 @@ class DockerRuntime:
                 oom_score_adj=max(-998, LOWEST_OOM_SCORE),
                 shm_size="64m",
             )
-            made = c.create_container(
-                pause.IMAGE,
-                name=name,
-                hostname=spec.hostname if spec.network != "host" else None,
-                labels=self._labels(spec.pod, "sandbox", spec.attempt),
-                host_config=host,
-            )
+            options = {
+                "name": name,
+                "hostname": spec.hostname if spec.network != "host" else None,
+                "labels": self._labels(spec.pod, "sandbox", spec.attempt),
+                "host_config": host,
+            }
+            try:
+                made = c.create_container(pause.IMAGE, **options)
+            except APIError as e:
+                if e.status_code != CONFLICT:
+                    raise
+                c.remove_container(name, force=True, v=True)
+                made = c.create_container(pause.IMAGE, **options)
             c.start(made["Id"])
             pid = c.inspect_container(made["Id"])["State"]["Pid"]
             return Sandbox(made["Id"], spec.pod, spec.attempt, pid > 0, pid)
 
-        with contextlib.suppress(EngineError):  # usually there is none, and the engine says so
-            await self.remove(name)
         return await self._call(make)
 
     async def create_container(self, spec: ContainerSpec) -> str:
@@ -261,30 +260,37 @@ class DockerRuntime:
         """All sandboxes and containers of the cluster, or of one pod, as they are now."""
         labels = [f"{LABEL}cluster={self.cluster}", *([f"{LABEL}pod.uid={pod_uid}"] if pod_uid else [])]
 
-        def look(c: Any) -> list[dict[str, Any]]:
-            found = []
-            for row in c.containers(all=True, filters={"label": labels}):
-                with contextlib.suppress(NotFound):  # removed since the list was made
-                    found.append(c.inspect_container(row["Id"]))
-            return found
+        turn = self._inspections.turn
+        rows = await self._call(lambda c: c.containers(all=True, filters={"label": labels}))
+        found = self._inspections.known(rows)
+        new = [row["Id"] for row in rows if row["Id"] not in found]
 
-        sandboxes, containers = [], []
-        for seen in await self._call(look):
-            if seen["Config"]["Labels"][LABEL + "kind"] == "sandbox":
-                sandboxes.append(_sandbox(seen))
-            else:
-                containers.append(_container(seen))
-        return sandboxes, containers
+        def inspect(c: Any) -> list[dict[str, Any]]:
+            inspected = []
+            for container_id in new:
+                with contextlib.suppress(NotFound):  # removed since the list was made
+                    inspected.append(c.inspect_container(container_id))
+            return inspected
+
+        for seen in await self._call(inspect) if new else ():
+            found[seen["Id"]] = self._inspections.learn(seen, turn)
+        sandboxes = [s for s in found.values() if isinstance(s, Sandbox)]
+        return sandboxes, [c for c in found.values() if isinstance(c, Container)]
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         """What happens to this cluster's containers from now on; raises EngineDownError when the engine goes."""
         ours = f"{LABEL}cluster={self.cluster}"
         filters = {"type": ["container"], "label": [ours], "event": ["die", "oom", "destroy"]}
         stream = await self._call(lambda c: c.events(decode=True, filters=filters))
-        yield RuntimeEvent("listening", "", "")
-        async for event in _threaded(stream, stream.close):
-            labels = event["Actor"]["Attributes"]
-            yield RuntimeEvent(event["Action"], event["Actor"]["ID"], labels.get(LABEL + "pod.uid", ""))
+        self._inspections.opened()
+        try:
+            yield RuntimeEvent("listening", "", "")
+            async for event in _threaded(stream, stream.close):
+                actor = event["Actor"]
+                self._inspections.turned(actor["ID"])
+                yield RuntimeEvent(event["Action"], actor["ID"], actor["Attributes"].get(LABEL + "pod.uid", ""))
+        finally:
+            self._inspections.closed()
         raise EngineDownError("the engine's event stream ended")
 
     # Inside containers
@@ -407,42 +413,3 @@ def _bind(mount: Mount) -> str:
     """A mount as the engine takes it. A new volume stays empty: the engine would fill it with what the image has there."""
     options = ["ro" if mount.read_only else "rw", mount.propagation, "nocopy" if mount.volume else ""]
     return f"{mount.source}:{mount.target}:{','.join(filter(None, options))}"
-
-
-def _image(seen: dict[str, Any]) -> Image:
-    config = seen.get("Config") or {}
-    tags, digests = tuple(seen.get("RepoTags") or ()), tuple(seen.get("RepoDigests") or ())
-    return Image(seen["Id"], tags, digests, seen.get("Size", 0), config.get("User", ""))
-
-
-def _pod(labels: Mapping[str, str]) -> PodRef:
-    return PodRef(labels[LABEL + "pod.namespace"], labels[LABEL + "pod.name"], labels[LABEL + "pod.uid"])
-
-
-def _sandbox(seen: dict[str, Any]) -> Sandbox:
-    labels, state = seen["Config"]["Labels"], seen["State"]
-    return Sandbox(seen["Id"], _pod(labels), int(labels[LABEL + "attempt"]), state["Running"], state["Pid"])
-
-
-def _container(seen: dict[str, Any]) -> Container:
-    labels, state = seen["Config"]["Labels"], seen["State"]
-    failed = state["Status"] == "created" and bool(state.get("Error"))
-    return Container(
-        id=seen["Id"],
-        pod=_pod(labels),
-        name=labels[LABEL + "container"],
-        attempt=int(labels[LABEL + "attempt"]),
-        sandbox_id=labels[LABEL + "sandbox"],
-        phase="running" if state["Running"] else "created" if state["Status"] == "created" and not failed else "exited",
-        crashes=int(labels[LABEL + "crashes"]),
-        exit_code=128 if failed else state["ExitCode"],
-        oom_killed=state.get("OOMKilled", False),
-        error=state.get("Error", "") if failed else "",
-        created_at=_time(seen["Created"]),
-        started_at=_time(state["StartedAt"]),
-        finished_at=_time(state["FinishedAt"]) or (_time(seen["Created"]) if failed else None),
-        image=seen["Config"]["Image"],
-        image_id=seen["Image"],
-        message_path=labels.get(LABEL + "message", ""),
-        pid=state["Pid"],
-    )

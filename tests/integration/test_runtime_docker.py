@@ -1,0 +1,217 @@
+"""The runtime on a real Docker Engine: how it sees containers end, how little it asks, and an engine that goes."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.runtime.docker import DockerRuntime
+from agent.runtime.protocol import (
+    Container,
+    ContainerSpec,
+    EngineDownError,
+    EngineError,
+    PodRef,
+    Resources,
+    RuntimeEvent,
+    SandboxSpec,
+)
+from tests.integration.engine_door import EngineDoor
+
+pytestmark = pytest.mark.docker
+IMAGE = "naru/base"
+FOREVER = ("sh", "-c", "trap 'exit 0' TERM; sleep 999 & wait")
+MEMORY = 16 << 20
+GREEDY = ("sh", "-c", "head -c 64m /dev/zero | tail")
+
+
+class Engine:
+    """A runtime behind a door, with its event stream followed."""
+
+    def __init__(self, door: EngineDoor) -> None:
+        self.door, self.runtime = door, DockerRuntime("test-" + uuid.uuid4().hex[:8], door.url)
+        self.pod = PodRef("ns", "p", str(uuid.uuid4()))
+        self.events: asyncio.Queue[RuntimeEvent | EngineDownError] = asyncio.Queue()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def listen(self) -> None:
+        """Follow the events; returns once none is missed."""
+        self._listening = asyncio.create_task(self._follow())
+        await self.until("listening")
+
+    async def _follow(self) -> None:
+        try:
+            async for event in self.runtime.events():
+                self.events.put_nowait(event)
+        except EngineDownError as error:
+            self.events.put_nowait(error)
+
+    async def until(self, action: str) -> RuntimeEvent:
+        """The next event of that action."""
+        async with asyncio.timeout(20):
+            while True:
+                event = await self.events.get()
+                if isinstance(event, EngineDownError):
+                    raise event
+                if event.action == action:
+                    return event
+
+    async def run(self, command: tuple[str, ...] = FOREVER, **more: object) -> str:
+        """A container in a sandbox of its own pod, started; its id."""
+        sandbox = await self.runtime.create_sandbox(SandboxSpec(self.pod))
+        spec = ContainerSpec(self.pod, "c", sandbox.id, IMAGE, entrypoint=command, **more)  # type: ignore[arg-type]
+        made = await self.runtime.create_container(spec)
+        await self.runtime.start(made)
+        return made
+
+    async def container(self) -> Container:
+        """The only container, as the pod's worker sees it."""
+        _, (found,) = await self.runtime.observe(self.pod.uid)
+        return found
+
+    async def asked(self) -> list[str]:
+        """What one look asks of the engine."""
+        self.door.asked.clear()
+        await self.runtime.observe(self.pod.uid)
+        return list(self.door.asked)
+
+    async def close(self) -> None:
+        if self._listening:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self.runtime.close()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    async with EngineDoor(tmp_path / "engine.sock") as door:
+        engine = Engine(door)
+        if await engine.runtime.image(IMAGE) is None:
+            pytest.skip(f"image {IMAGE} is not on this engine")
+        try:
+            yield engine
+        finally:
+            sandboxes, containers = await engine.runtime.observe()
+            for made in [*containers, *sandboxes]:
+                await engine.runtime.remove(made.id)
+            await engine.close()
+
+
+def docker(*arguments: str) -> None:
+    """What somebody else does to a container."""
+    subprocess.run(["docker", *arguments], check=True, capture_output=True, timeout=60)
+
+
+async def test_second_look_costs_one_call(engine: Engine) -> None:
+    await engine.listen()
+    await engine.run()
+    before = await engine.runtime.observe(engine.pod.uid)
+    assert await engine.asked() == ["GET /containers/json"]
+    assert await engine.runtime.observe(engine.pod.uid) == before
+
+
+async def test_dead_container_is_asked_about_once(engine: Engine) -> None:
+    await engine.listen()
+    made = await engine.run()
+    await engine.container()
+    await engine.runtime.stop(made, 0)
+    await engine.until("die")
+    assert await engine.asked() == ["GET /containers/json", f"GET /containers/{made}/json"]
+    assert await engine.asked() == ["GET /containers/json"]
+    dead = await engine.container()
+    assert (dead.phase, dead.exit_code, dead.oom_killed, dead.pid) == ("exited", 137, False, 0)
+    assert dead.started_at and dead.finished_at and dead.started_at < dead.finished_at
+
+
+async def test_container_that_others_restarted_is_seen_anew(engine: Engine) -> None:
+    await engine.listen()
+    made = await engine.run()
+    before = await engine.container()
+    docker("restart", "-t", "0", made)
+    await engine.until("die")
+    after = await engine.container()
+    assert after.phase == before.phase == "running"
+    assert (after.pid, after.started_at) != (before.pid, before.started_at)
+
+
+async def test_without_events_nothing_is_remembered(engine: Engine) -> None:
+    made = await engine.run()
+    before = await engine.container()
+    docker("restart", "-t", "0", made)
+    assert (await engine.container()).pid != before.pid
+
+
+async def test_paused_container_counts_as_running(engine: Engine) -> None:
+    await engine.listen()
+    made = await engine.run()
+    docker("pause", made)
+    assert (await engine.container()).phase == "running"
+    await engine.runtime.stop(made, 0)
+    await engine.until("die")
+    dead = await engine.container()
+    assert (dead.phase, dead.exit_code) == ("exited", 137)
+
+
+async def test_container_out_of_memory_says_so(engine: Engine) -> None:
+    await engine.listen()
+    await engine.run(GREEDY, resources=Resources(memory=MEMORY))
+    await engine.until("oom")
+    while (dead := await engine.container()).phase == "running":
+        await engine.until("die")
+    assert (dead.exit_code, dead.oom_killed) == (137, True)
+
+
+async def test_command_that_can_not_start_is_a_dead_container(engine: Engine) -> None:
+    await engine.listen()
+    with pytest.raises(EngineError, match="/nonexistent"):
+        await engine.run(("/nonexistent",))
+    dead = await engine.container()
+    assert (dead.phase, dead.exit_code, dead.started_at) == ("exited", 128, None)
+    assert "/nonexistent" in dead.error
+
+
+async def test_created_container_turns_running(engine: Engine) -> None:
+    await engine.listen()
+    sandbox = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
+    made = await engine.runtime.create_container(ContainerSpec(engine.pod, "c", sandbox.id, IMAGE, entrypoint=FOREVER))
+    assert (await engine.container()).phase == "created"
+    await engine.runtime.start(made)
+    assert (await engine.container()).phase == "running"
+
+
+async def test_removed_container_is_gone(engine: Engine) -> None:
+    await engine.listen()
+    made = await engine.run()
+    await engine.container()
+    docker("rm", "--force", made)
+    gone = await engine.until("destroy")
+    assert (gone.id, gone.pod_uid) == (made, engine.pod.uid)
+    _, containers = await engine.runtime.observe(engine.pod.uid)
+    assert containers == []
+
+
+async def test_half_made_sandbox_of_the_same_attempt_is_replaced(engine: Engine) -> None:
+    first = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
+    second = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
+    assert first.id != second.id
+    assert await engine.runtime.observe() == ([second], [])
+
+
+async def test_engine_that_goes_ends_the_events_and_comes_back(engine: Engine) -> None:
+    await engine.listen()
+    made = await engine.run()
+    await engine.door.shut()
+    with pytest.raises(EngineDownError):
+        await engine.until("die")
+    with pytest.raises(EngineDownError):
+        await engine.runtime.observe()
+    docker("restart", "-t", "0", made)  # while nobody listened
+    await engine.door.open()
+    await engine.listen()
+    assert (await engine.container()).phase == "running"
+    assert await engine.asked() == ["GET /containers/json"]
