@@ -15,6 +15,7 @@ from kubeapi.core_v1.types import (
     PersistentVolumeClaimStatus,
     PersistentVolumeStatus,
     Pod,
+    PodAffinityTerm,
     PodCondition,
     PodStatus,
     Secret,
