@@ -48,7 +48,8 @@ class PodWorker:
         self._waiting: dict[str, Waiting] = {}
         self._kills: dict[str, asyncio.Task[None]] = {}
         self._starting: asyncio.Task[None] | None = None
-        self._sandbox_failures, self._volume_trouble = 0, ""
+        self._sandbox_failures = 0
+        self._volume_troubles: tuple[str, ...] = ()
         self._known = Known()
         self._start_time, self._told = pod.status.start_time or parts.clock.now(), PodStatus()
 
@@ -150,12 +151,13 @@ class PodWorker:
     async def _prepare_volumes(self, pod: Pod) -> bool:
         try:
             await self._parts.volumes.prepare(pod)
-        except (VolumeError, OSError) as e:
-            if str(e) != self._volume_trouble:
-                self._parts.say(pod, "", "Warning", "FailedMount", str(e))
-            self._volume_trouble = str(e)
+        except VolumeError as e:
+            for message in e.args:
+                if message not in self._volume_troubles:
+                    self._parts.say(pod, "", "Warning", "FailedMount", message)
+            self._volume_troubles = e.args
             return False
-        self._volume_trouble = ""
+        self._volume_troubles = ()
         return True
 
     def _say_of_pod(self, type_: str, reason: str, message: str) -> None:
@@ -171,6 +173,8 @@ class PodWorker:
             if waits and not (was and was.state.waiting):
                 why = f"Back-off restarting failed container {seen.name} in pod {full_name(pod)}"
                 self._parts.say(pod, field_path(pod, seen.name), "Warning", "BackOff", why)
+        if status.reason == "DeadlineExceeded" and "DeadlineExceeded" not in (self._told.reason, pod.status.reason):
+            self._parts.say(pod, "", "Normal", status.reason, status.message)
         if status != self._told and not self._gone:
             self._report(pod, status)
             self._told = status

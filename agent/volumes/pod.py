@@ -52,13 +52,15 @@ class PodVolumes:
         """Bring every volume that a container mounts to its place, once; VolumeError if one can't be had."""
         if self._pod is None:
             async with self._busy:
-                self._directory.mkdir(0o750, parents=True, exist_ok=True)
                 await self._sources.objects.follow(self._uid, _references(pod), self._changed)
                 try:
+                    self._directory.mkdir(0o750, parents=True, exist_ok=True)
                     self._ready = await self._all_of(pod, _mounted(pod))
                 except VolumeError:
                     self._failed = True
                     raise
+                except OSError as error:
+                    raise VolumeError(f"no directory for the pod: {error}") from error
                 self._pod, self._failed = pod, False
         elif _told(pod) != _told(self._pod):
             self._pod = pod
@@ -120,7 +122,7 @@ class PodVolumes:
             else:
                 ready[volume.name] = result
         if troubles:
-            raise _first_to_tell(troubles)
+            raise _told_together(troubles)
         return ready
 
     async def _prepare(self, pod: Pod, volume: Volume) -> Prepared:
@@ -211,19 +213,19 @@ def _own_once(pod: Pod, path: Path, marker: Path) -> None:
     marker.mkdir(parents=True)
 
 
-def _first_to_tell(troubles: Mapping[str, BaseException]) -> BaseException:
-    """One error of several: a fault of ours, else a volume's, else those of all claims that lead nowhere."""
+def _told_together(troubles: Mapping[str, BaseException]) -> BaseException:
+    """One error for all: a fault of ours as it is; else each volume that failed, and then all claims that lead nowhere."""
     for error in troubles.values():
         if not isinstance(error, VolumeError):
             return error
-    for error in troubles.values():
-        if not isinstance(error, ClaimError):
-            return error
-    names, why = " ".join(sorted(troubles)), "; ".join(str(e) for e in troubles.values())
-    return VolumeError(
-        f"Unable to attach or mount volumes: unmounted volumes=[{names}], unattached volumes=[], "
-        f"failed to process volumes=[{names}]: {why}"
-    )
+    lost = {name: str(error) for name, error in troubles.items() if isinstance(error, ClaimError)}
+    messages = [str(error) for name, error in troubles.items() if name not in lost]
+    if lost:
+        messages.append(
+            f"Unable to attach or mount volumes: unmounted volumes=[{' '.join(sorted(troubles))}], unattached volumes=[], "
+            f"failed to process volumes=[{' '.join(sorted(lost))}]: {'; '.join(lost.values())}"
+        )
+    return VolumeError(*messages)
 
 
 def _sub_path(mount: VolumeMount, variables: Mapping[str, str]) -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 class VolumeError(Exception):
-    """A volume is not there (yet); the text is the kubelet's (Event FailedMount)."""
+    """Volumes are not there (yet); its arguments are messages in the kubelet's words, each an Event FailedMount."""
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
 
 
 @dataclass(frozen=True, slots=True)

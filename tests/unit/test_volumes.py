@@ -17,7 +17,15 @@ from agent.volumes import VolumeError, Volumes, kernel
 from agent.volumes.atomic import File, write
 from agent.volumes.emptydir import memory_size
 from agent.volumes.subpath import EscapeError, open_within
-from kubeapi.core_v1.types import Container, EmptyDirVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod
+from kubeapi.core_v1.types import (
+    Container,
+    EmptyDirVolumeSource,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Volume,
+    VolumeMount,
+)
 from kubeapi.errors import ApiError
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and groups need root")
@@ -548,6 +556,22 @@ async def test_a_claim_that_leads_nowhere_waits(
     assert str(told.value) == (
         "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], "
         f"failed to process volumes=[v]: error processing PVC ns/data: {why}"
+    )
+
+
+async def test_all_that_is_missing_is_told_at_once(world: World) -> None:
+    wanted = pod({"configMap": {"name": "one"}})
+    for name, source in {"w": {"configMap": {"name": "two"}}, "x": CLAIMED, "y": CLAIMED}.items():
+        wanted.spec.volumes.append(Volume.model_validate({"name": name, **source}))
+        wanted.spec.containers[0].volume_mounts.append(VolumeMount(name=name, mount_path=f"/{name}"))
+    with pytest.raises(VolumeError) as told:
+        await world.prepare(wanted)
+    lost = 'error processing PVC ns/data: failed to fetch PVC from API server: persistentvolumeclaims "data" not found'
+    assert told.value.args == (
+        'MountVolume.SetUp failed for volume "v" : configmap "one" not found',
+        'MountVolume.SetUp failed for volume "w" : configmap "two" not found',
+        "Unable to attach or mount volumes: unmounted volumes=[v w x y], unattached volumes=[], "
+        f"failed to process volumes=[x y]: {lost}; {lost}",
     )
 
 
