@@ -140,10 +140,10 @@ class Objects:
         return str(orjson.loads(response.body)["status"]["token"])
 
     def _watch(self, ref: Ref) -> Informer[ConfigMap] | Informer[Secret]:
-        fields = f"metadata.name={ref.name},metadata.namespace={ref.namespace}"
+        fields = f"metadata.name={ref.name}"
         if ref.kind == "Secret":
-            return Informer(self._client, Secret, fields)
-        return Informer(self._client, ConfigMap, fields)
+            return Informer(self._client, Secret, fields, namespace=ref.namespace)
+        return Informer(self._client, ConfigMap, fields, namespace=ref.namespace)
 
     async def _get(self, model: type[M], namespace: str, name: str) -> M | None:
         try:

@@ -26,11 +26,11 @@ log = structlog.get_logger()
 
 
 class Informer(Generic[M]):
-    """The cache of one kind, or of the part that the selectors let through."""
+    """The cache of one kind, or of the part that is in one namespace and that the selectors let through."""
 
-    def __init__(self, client: Client, model: type[M], fields: str = "", labels: str = "") -> None:
+    def __init__(self, client: Client, model: type[M], fields: str = "", labels: str = "", namespace: str = "") -> None:
         self.model = model
-        self._client, self._fields, self._labels = client, fields, labels
+        self._client, self._fields, self._labels, self._namespace = client, fields, labels, namespace
         self._objects: dict[tuple[str, str], M] = {}
         self._indices: dict[str, tuple[Callable[[M], Iterable[str]], dict[str, dict[tuple[str, str], M]]]] = {}
         self._handlers: list[Callable[[M | None, M | None], None]] = []
@@ -92,7 +92,8 @@ class Informer(Generic[M]):
                 if not revision:
                     revision = await self._list()
                     self._synced.set()
-                async for event in self._client.watch(self.model, revision, fields=self._fields, labels=self._labels):
+                watch = self._client.watch(self.model, revision, self._namespace, self._labels, self._fields)
+                async for event in watch:
                     revision, pause = meta_of(event.object).resource_version, FIRST_PAUSE
                     if event.type != "BOOKMARK":
                         self._set(event.object, gone=event.type == "DELETED")
@@ -107,7 +108,7 @@ class Informer(Generic[M]):
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _list(self) -> str:
-        page = await self._client.list(self.model, fields=self._fields, labels=self._labels)
+        page = await self._client.list(self.model, self._namespace, self._labels, self._fields)
         listed = {_key(obj) for obj in page.items}
         for key, obj in [*self._objects.items()]:
             if key not in listed:

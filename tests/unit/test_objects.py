@@ -102,7 +102,8 @@ async def test_what_is_followed_is_told_of_and_at_hand_without_the_api(world: Wo
 async def test_what_is_followed_is_not_asked_for_again(world: World) -> None:
     await world.objects.follow("pod-1", [REF], lambda: None)
     assert await world.objects.data(*REF) == {"a": b"1", "raw": b"\0\1"}
-    assert not [asked for asked in world.server.asked if asked.path.endswith("/cm")]
+    assert {asked.path for asked in world.server.asked} == {"/api/v1/namespaces/ns/configmaps"}
+    assert {dict(asked.query)["fieldSelector"] for asked in world.server.asked} == {"metadata.name=cm"}
 
 
 async def test_pods_share_a_watch_until_the_last_of_them_is_gone(world: World) -> None:
