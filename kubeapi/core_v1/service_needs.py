@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from kubeapi.core_v1.types import Service
 
-ADDRESSED = ("ClusterIP", "NodePort", "LoadBalancer")
-
 
 def is_headless(service: Service) -> bool:
     """Whether its name stands for its endpoints, not for an address of its own."""
@@ -17,7 +15,7 @@ def is_headless(service: Service) -> bool:
 
 def needs_address(service: Service) -> bool:
     """Whether it has a cluster address (`None` is one, too)."""
-    return service.spec.type in ADDRESSED
+    return service.spec.type != "ExternalName"
 
 
 def needs_node_port(service: Service) -> bool:
