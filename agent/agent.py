@@ -247,9 +247,11 @@ class Agent:
     def _changed(self, old: Pod | None, new: Pod | None) -> None:
         if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
             assert old is not None
+            self._reporter.forget(old.metadata.uid)
             if worker := self._workers.get(old.metadata.uid):
                 worker.forget()
         if new is not None:
+            self._reporter.seen(new)
             if worker := self._workers.get(new.metadata.uid):
                 worker.update(new)
             else:

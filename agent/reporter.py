@@ -1,7 +1,8 @@
 """Pod statuses on their way to the API: the latest of each pod, written in the background, so that no heal waits for it.
 
 A status that comes while another of the same pod is being written takes its place in the queue: only the newest counts. A
-server out of reach is tried again; an object that changed meanwhile is read again, and conditions of others are kept.
+server out of reach is tried again; an object that changed meanwhile is read again, and conditions of others are kept. What
+somebody else wrote over the node's own (a control plane that had written the node off) is set right.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Reporter:
         self._client = client
         self._latest: dict[str, tuple[Pod, PodStatus]] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
+        self._told: dict[str, tuple[int, PodStatus]] = {}  # what was written last, and the revision that this made
 
     def report(self, pod: Pod, status: PodStatus) -> None:
         """Have this status written soon."""
@@ -33,6 +35,19 @@ class Reporter:
         self._latest[uid] = (pod, status)
         if uid not in self._writing:
             self._writing[uid] = asyncio.create_task(self._write(uid), name=f"status of {pod.metadata.name}")
+
+    def seen(self, pod: Pod) -> None:
+        """The pod as the API now shows it: if that is newer than what was written, and says otherwise, write it again."""
+        uid = pod.metadata.uid
+        if uid in self._writing or uid not in self._told:
+            return
+        revision, status = self._told[uid]
+        if int(pod.metadata.resource_version) > revision and _owned(pod.status) != _owned(status):
+            self.report(pod, status)
+
+    def forget(self, pod_uid: str) -> None:
+        """There is no such pod any more."""
+        self._told.pop(pod_uid, None)
 
     async def written(self, pod_uid: str) -> None:
         """Return once nothing of the pod is left to be written."""
@@ -67,7 +82,9 @@ class Reporter:
             wanted.status.conditions = merged(status, known)
             wanted.status.observed_generation = known.metadata.generation or 0
             try:
-                return await self._client.update_status(wanted)
+                made = await self._client.update_status(wanted)
+                self._told[meta.uid] = int(made.metadata.resource_version), status
+                return made
             except ApiError as error:
                 if error.code == 404:
                     return None
@@ -93,6 +110,10 @@ class Reporter:
                 await asyncio.sleep(PAUSE)
                 continue
             return found if found.metadata.uid == pod.metadata.uid else None
+
+
+def _owned(status: PodStatus) -> dict[str, str]:
+    return {c.type: c.status for c in status.conditions if c.type in OWNED}
 
 
 def merged(status: PodStatus, known: Pod) -> list[PodCondition]:

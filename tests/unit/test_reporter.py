@@ -71,6 +71,27 @@ async def test_a_conflict_is_read_again_and_conditions_of_others_are_kept(api: A
     assert {(c.type, c.status) for c in api.written[0].conditions} == {("Ready", "True"), ("PodScheduled", "True")}
 
 
+async def test_what_others_wrote_over_it_is_set_right(api: Api, reporter: Reporter) -> None:
+    ready = PodCondition(type="Ready", status="True")
+    reporter.report(pod(), PodStatus(phase="Running", conditions=[ready]))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    for revision, rewritten in (
+        ("1", False),
+        ("2", False),
+        ("3", True),
+    ):  # older than the write, its own, somebody else's
+        api.pod = pod(revision)
+        api.pod.status.conditions = [PodCondition(type="Ready", status="True" if revision == "2" else "False")]
+        reporter.seen(api.pod.clone())
+        await asyncio.wait_for(reporter.written("u"), 5)
+        assert len(api.written) == 1 + rewritten
+    assert api.written[-1].conditions == [ready]
+    reporter.forget("u")
+    reporter.seen(pod("9"))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert len(api.written) == 2
+
+
 async def test_a_pod_that_is_gone_is_not_reported(api: Api, reporter: Reporter) -> None:
     api.fail = ApiError(404, "NotFound", "gone")
     reporter.report(pod(), PodStatus(phase="Running"))
