@@ -25,13 +25,17 @@ from controlplane.apiserver.apply_set import items_of
 from controlplane.apiserver.apply_work import Work
 from kubeapi import codec
 from kubeapi.client.transport import Request, Response, Transport
+from kubeapi.errors import ApiError
 from kubeapi.registry import Registry
 
 
 async def answer_apply(server: Transport, registry: Registry, request: Request) -> Response:
     """Apply or delete all objects of the body. Raises ApiError when nothing was changed for a refusal."""
     if request.method not in PARAMETERS:
-        return Response(405, [("content-type", "text/plain"), ("allow", "POST, DELETE")], b"use POST or DELETE\n")
+        error = ApiError(405, "MethodNotAllowed", "/apply takes POST and DELETE", details={})
+        return Response(
+            405, [("content-type", "application/json"), ("allow", "POST, DELETE")], orjson.dumps(error.status())
+        )
     asked = asked_of(request)
     applying = request.method == "POST"
     validation: codec.Validation = asked.validation if applying else "Ignore"

@@ -20,6 +20,8 @@ FIRST = (
     "PersistentVolume", "PersistentVolumeClaim", "Service",
 )  # fmt: skip
 
+MOUNTING = ("Pod", "Deployment", "ReplicaSet")
+
 
 class Item(NamedTuple):
     """One object of the set: its row, its place (namespace "" for a cluster's object), and the value as it was given."""
@@ -64,12 +66,19 @@ def items_of(registry: Registry, body: bytes, namespace: str, validation: codec.
 
 def objects_of(body: bytes) -> list[Any]:
     """The documents in a body, lists and Lists taken apart."""
+    try:
+        return [obj for document in _documents(body) for obj in _apart(document)]
+    except RecursionError:
+        raise bad_request("exceeded max depth") from None
+
+
+def _documents(body: bytes) -> list[Any]:
     if body.lstrip()[:1] in (b"[", b"{") and not codec.repeated_fields(body):
         try:
-            return [*_apart(orjson.loads(body))]
+            return [orjson.loads(body)]
         except orjson.JSONDecodeError:
             pass  # YAML's flow style begins alike; and if it is neither, YAML's parser tells the line
-    return [obj for document in codec.parse_stream(body) for obj in _apart(document)]
+    return codec.parse_stream(body)
 
 
 def _apart(document: Any) -> Iterator[Any]:
@@ -78,34 +87,34 @@ def _apart(document: Any) -> Iterator[Any]:
             yield from _apart(one)
     elif isinstance(document, dict) and str(document.get("kind", "")).endswith("List"):
         of_one_kind = {"apiVersion": document.get("apiVersion"), "kind": document["kind"][:-4]}
-        for one in document.get("items") or ():  # what a server lists does not repeat the kind in each item
+        items = document.get("items") or []
+        if not isinstance(items, list):
+            raise bad_request(f"items of a {document['kind']} are a list")
+        for one in items:  # what a server lists does not repeat the kind in each item
             yield from _apart(of_one_kind | one if isinstance(one, dict) and of_one_kind["kind"] else one)
     elif document is not None:
         yield document
 
 
 def _item(registry: Registry, value: Any, namespace: str, validation: codec.Validation) -> Item:
+    try:
+        body = orjson.dumps(value)
+    except TypeError as error:  # too deep, a number beyond 64 bits, one of YAML's types that JSON lacks
+        raise bad_request(f"error converting YAML to JSON: {error}") from None
+    shown = body.decode()[:200]
     if not isinstance(value, dict):
-        raise bad_request(f"an object is a map of fields, not {orjson.dumps(value, default=str).decode()[:80]}")
+        raise bad_request(f"an object is a map of fields, not {shown}")
     for name in ("kind", "apiVersion"):
         if not isinstance(value.get(name), str) or not value[name]:
-            raise bad_request(f"Object '{name[0].upper()}{name[1:]}' is missing in '{_shown(value)}'")
+            raise bad_request(f"Object '{name[0].upper()}{name[1:]}' is missing in '{shown}'")
     kind = registry.kind(value["apiVersion"], value["kind"])
     if kind is None:
         raise bad_request(f'no matches for kind "{value["kind"]}" in version "{value["apiVersion"]}"')
-    try:
-        body = orjson.dumps(value)
-    except TypeError as error:  # a number beyond 64 bits
-        raise bad_request(f"error converting YAML to JSON: {error}") from None
     obj, _ = codec.decode(kind, body, validation)
     if not obj.metadata.name:
         raise bad_request(f"{kind.kind}: metadata.name: Required value: an object is applied by its name")
     where = (obj.metadata.namespace or namespace) if kind.namespaced else ""
     return Item(kind, where, obj.metadata.name, value)
-
-
-def _shown(value: dict[str, Any]) -> str:
-    return orjson.dumps(value, default=str).decode()[:200]
 
 
 def _label(value: Any) -> str:
@@ -136,6 +145,8 @@ def claims_used(items: Iterable[Item]) -> set[tuple[str, str]]:
     """The (namespace, name) of each PersistentVolumeClaim that a pod, or a pod's template, of the set mounts."""
     used = set()
     for item in items:
+        if item.kind.kind not in MOUNTING:
+            continue
         spec = item.value.get("spec") or {}
         template = (spec.get("template") or {}).get("spec") or {}
         for volume in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import orjson
@@ -81,8 +82,9 @@ class Work:
             for item in await self._stale(items):
                 yield tally.of(await self._delete(item, "pruned"))
         if self.asked.wait:
-            async for state in until_ready(self.client, done, self.asked.seconds):
-                yield tally.of(state)
+            async with aclosing(until_ready(self.client, done, self.asked.seconds)) as states:
+                async for state in states:
+                    yield tally.of(state)
         yield tally.end("ready", self.asked)
 
     async def delete(self, items: list[Item]) -> AsyncGenerator[Record, None]:
@@ -94,8 +96,9 @@ class Work:
                 going.append(item)
             yield tally.of(outcome)
         if self.asked.wait:
-            async for state in until_gone(self.client, going, self.asked.seconds):
-                yield tally.of(state)
+            async with aclosing(until_gone(self.client, going, self.asked.seconds)) as states:
+                async for state in states:
+                    yield tally.of(state)
         yield tally.end("gone", self.asked)
 
     async def _applied(self, item: Item) -> Outcome:
@@ -109,11 +112,13 @@ class Work:
         query += [("force", "true")] if self.asked.force else []
         query += [("dryRun", "All")] if dry_run else []
         before = await self._send("GET", item.path)
-        response = await self._send("PATCH", item.path, query, orjson.dumps(item.value), YAML_APPLY)
+        known, unknown = codec.known(item.kind, item.value)  # Strict has refused them; server-side apply always would
+        response = await self._send("PATCH", item.path, query, orjson.dumps(known), YAML_APPLY)
         if response.status not in (200, 201):
             raise error_of(response.body, response.status)
         same = "unchanged" if response.body == before.body else "configured"
-        return Outcome(*item.key, "created" if response.status == 201 else same, warnings=tuple(warnings_of(response)))
+        warnings = [*(unknown if self.asked.validation == "Warn" else ()), *warnings_of(response)]
+        return Outcome(*item.key, "created" if response.status == 201 else same, warnings=tuple(warnings))
 
     async def _delete(self, item: Item, word: str) -> Outcome:
         """Delete an object; with its uid known (prune) only that very one."""

@@ -6,7 +6,9 @@ One cluster for all of it: the demo makes it, `naru down` ends it, `naru up` bri
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -16,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from naru.config import ClusterConfig
+from naru.config import ClusterConfig, busy_ranges
 from tests.e2e.conftest import Cluster, free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -73,11 +75,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def left_behind(cluster: str, ranges: tuple[str, ...]) -> list[str]:
-    """What of a cluster is still in the engine or the kernel: containers, devices, tables, routes."""
+    """What of a cluster is still in the engine or the kernel: containers, devices, tables, routes (within its ranges)."""
     containers = output("docker", "ps", "-aq", "--filter", f"label=naru.dev/cluster={cluster}").split()
-    devices = [link["ifname"] for link in json.loads(output("ip", "-j", "link")) if cluster in link["ifname"]]
+    devices = [name for name in os.listdir("/sys/class/net") if cluster in name]
     tables = [line for line in output("nft", "list", "tables").splitlines() if cluster in line]
-    routes = [r for r in output("ip", "route", "show", "table", "all").splitlines() if any(n in r for n in ranges)]
+    own = [ipaddress.IPv4Network(r) for r in ranges]
+    kernel = busy_ranges(pathlib.Path("/proc/net/route").read_text())
+    routes = [str(route) for route in kernel if any(route.overlaps(n) for n in own)]
     return [*containers, *devices, *tables, *routes]
 
 
@@ -99,7 +103,7 @@ def test_rows_outlive_down_and_up_and_nothing_else_of_the_cluster_stays(shop: Sh
     config = ClusterConfig.read(shop.cluster.data_dir)
     assert config is not None
     before = int(shop.visit()["count"])
-    ranges = (config.pod_range.split("/")[0][:-3], config.service_range.split("/")[0][:-3])  # 10.244.
+    ranges = (config.pod_range, config.service_range)
     assert left_behind(config.id, ranges)  # it sees what is there, so that what it does not see is gone
     said = shop.cluster.naru("down")
     assert "objects and volumes stay" in said

@@ -113,6 +113,9 @@ async def test_a_json_list_and_a_list_are_as_good_as_a_stream(door: Door) -> Non
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: nope}\n", 404, 'namespaces "nope" not found'),
         (config("good"), 400, "stands twice"),
         ("just text", 400, "an object is a map of fields"),
+        ("[" * 900 + "]" * 900, 400, "exceeded max depth"),
+        ("[" * 9000 + "]" * 9000, 400, "exceeded max depth"),
+        ("apiVersion: v1\nkind: List\nitems: 5\n", 400, "items of a List are a list"),
         ("{kind: [1], apiVersion: v1}", 400, "Object 'Kind' is missing"),
         ("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 99999999999999999999999}}", 400, "64"),
     ],
@@ -299,3 +302,26 @@ async def test_a_pod_of_a_namespace_without_account_is_told_as_kubernetes_does(d
     assert response.status == 422
     assert b'pod/p failed in default: pods "p" is forbidden: error looking up service account' in response.body
     assert not (await door.client.list(Pod, "default")).items
+
+
+async def test_a_reader_that_leaves_ends_the_wait(door: Door) -> None:
+    response = await door.send(NAMESPACE + DEPLOYMENT, wait="ready")
+    assert response.stream is not None
+    async with asyncio.timeout(5):
+        async for line in response.stream:
+            if b"waiting" in line:
+                break
+        await response.stream.aclose()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("informer")]
+
+
+async def test_fields_that_nobody_knows_are_no_trouble_for_the_wait_where_they_are_let_through(door: Door) -> None:
+    body = config("one").replace("data: {k: v}", "spec: 5")
+    async with asyncio.timeout(5):
+        said = [r async for r in door.follow(body, wait="ready", fieldValidation="Ignore")]
+    assert [r.get("outcome") for r in said] == ["created", None]
+
+
+async def test_other_methods_are_told_what_is_taken(door: Door) -> None:
+    response = await door.send("", "PUT")
+    assert response.status == 405 and ("allow", "POST, DELETE") in response.headers
