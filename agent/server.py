@@ -25,6 +25,7 @@ from kubeapi.core_v1.types import Pod
 
 CLIENT = "apiserver-agent-client"
 STOP_GRACE = 0.5
+HEARTBEAT = 120.0  # seconds; by half as many more an unanswered ping ends a connection
 FLAGS = ("1", "true")
 
 
@@ -121,7 +122,7 @@ class AgentServer:
                     return await connect_inside(sandbox.pid, port)
             raise OSError("no sandbox of it runs")
 
-        socket = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0, compress=False)
+        socket = _websocket(PROTOCOL)
         await socket.prepare(request)
         await PortForward(socket, connect, pod.metadata.uid).run()
         return socket
@@ -133,7 +134,7 @@ class AgentServer:
         failing: str,
     ) -> web.StreamResponse:
         """Open a session and pump it. Why there is none is told where the client looks for how one ended."""
-        socket = web.WebSocketResponse(protocols=streams.PROTOCOLS, max_msg_size=0, compress=False)
+        socket = _websocket(*streams.PROTOCOLS)
         await socket.prepare(request)
         try:
             wanted = _wanted(request)
@@ -175,6 +176,11 @@ class AgentServer:
             if container.name == name and container.phase == "running":
                 return container
         raise web.HTTPInternalServerError(text=refusal)
+
+
+def _websocket(*protocols: str) -> web.WebSocketResponse:
+    """The heartbeat is for a client that left while its input was not read: nothing else would tell."""
+    return web.WebSocketResponse(protocols=protocols, max_msg_size=0, compress=False, heartbeat=HEARTBEAT)
 
 
 async def _healthy(_: web.Request) -> web.Response:

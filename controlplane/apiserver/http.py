@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI, WebSocket
@@ -118,6 +118,8 @@ async def serving(
     common: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False}
     common |= {"lifespan": "off", "ws": Sockets, "ws_per_message_deflate": False, "timeout_graceful_shutdown": GRACE}
     tls: dict[str, Any] = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key), "host": host, "port": port}
+    # A client that left while its input was not read is known by its silence; kubectl itself bears 60 s of it.
+    common |= {"ws_ping_interval": 30, "ws_ping_timeout": 60}
     configs = [
         uvicorn.Config(application(server, nodes, who), **common, **tls),
         uvicorn.Config(application(server, nodes, Anyone()), uds=str(socket), **common),
@@ -161,12 +163,24 @@ class Listener(uvicorn.Server):
 
 
 class Sockets(WebSocketsSansIOProtocol):
-    """uvicorn's WebSockets, less two things that stand in kubectl's way."""
+    """uvicorn's WebSockets, less what stands in kubectl's way; the scope's `gone` is set once the client has left."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self.gone = asyncio.Event()
         # The name of port-forward's protocol has a slash, which RFC 6455 does not allow: the choice is the application's.
         self.conn.process_subprotocol = lambda headers: None  # type: ignore[method-assign]
+
+    def handle_connect(self, event: Any) -> None:
+        """Begin the application, which runs from the next turn of the loop on."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):  # else the handshake was refused
+            cast(dict[str, Any], self.scope)["gone"] = self.gone
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left: an application that is busy with what it said will not ask for more."""
+        super().connection_lost(exc)
+        self.gone.set()
 
     async def send(self, message: Any) -> None:
         """Send; a refusal completes the handshake as well, or uvicorn would log it as a fault."""

@@ -12,7 +12,7 @@ import contextlib
 import aiohttp
 import orjson
 from fastapi import WebSocket
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnect
 
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy, UnreachableError
 from controlplane.apiserver.routing import Target
@@ -54,16 +54,22 @@ async def _fail(client: WebSocket, message: str) -> None:
 
 
 async def _join(client: WebSocket, agent: aiohttp.ClientWebSocketResponse) -> None:
-    """Both directions at once; when either ends, so does the other."""
-    pumps = [asyncio.create_task(_upward(client, agent)), asyncio.create_task(_downward(client, agent))]
+    """Both directions at once; when either ends, or the client has left, all does."""
+    gone: asyncio.Event = client.scope["gone"]
+    pumps = [asyncio.create_task(work) for work in (_upward(client, agent), _downward(client, agent), _until(gone))]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
-    if client.application_state is WebSocketState.CONNECTED and client.client_state is WebSocketState.CONNECTED:
-        await client.close()
+    if not gone.is_set():
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it said goodbye itself
+            await client.close()
+
+
+async def _until(gone: asyncio.Event) -> None:
+    await gone.wait()
 
 
 async def _upward(client: WebSocket, agent: aiohttp.ClientWebSocketResponse) -> None:

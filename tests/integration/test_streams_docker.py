@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 import pytest
 
-from agent import spdy
+from agent import server, spdy
 from agent.portforward import PROTOCOL
 from agent.runtime.docker import DockerRuntime
 from agent.runtime.protocol import ContainerSpec, PodRef, SandboxSpec
@@ -191,6 +191,17 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(world: World) -> Non
         async with world.exec("sleep", "998") as socket:
             await socket.receive()
     await settles(lambda: held() <= before)
+
+
+async def test_a_client_that_has_gone_silent_is_let_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEARTBEAT", 0.2)
+    await world.run("sleep", "999")
+    url, query = f"{world.url}/exec/ns/p/c", [*STREAMS.items(), ("command", "sleep"), ("command", "998")]
+    async with world.session.ws_connect(url, params=query, protocols=[V5], ssl=world.let_in, autoping=False) as socket:
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(10):
+                while True:  # sleep reads nothing: at some point no more is taken, and nothing else is heard
+                    await socket.send_bytes(b"\0" + bytes(32768))
 
 
 async def test_attach_follows_the_container_and_feeds_it(world: World) -> None:
