@@ -71,8 +71,8 @@ def apply(connection: Connection, port: int, *, quiet: bool = False) -> None:
         raise DemoError(f"the example did not become ready: {end.message if end else 'the API server hung up'}")
 
 
-def ask(traffic: Traffic) -> list[Reply]:
-    """Requests through all three tiers; every pod must answer some of them."""
+def ask(traffic: Traffic, engine: Engine) -> list[Reply]:
+    """Requests through all three tiers; every pod of this cluster must answer some of them, and nobody else."""
     say(f"{REQUESTS} requests through all three tiers: curl http://127.0.0.1:{traffic.port}/")
     replies = [traffic.ask() for _ in range(REQUESTS)]
     for reply in replies[:5]:
@@ -83,8 +83,9 @@ def ask(traffic: Traffic) -> list[Reply]:
     if failed:
         raise DemoError(f"{len(failed)} of {REQUESTS} requests failed: {failed[0]}")
     for tier, pods in seen.items():
-        if len(pods) != TIERS[tier] or not all(name.startswith(f"{tier}-") for name in pods):
-            raise DemoError(f"not every pod of {tier} answered: {sorted(pods)}")
+        mine = {row["Labels"][LABEL + "pod.name"] for row in engine.running(tier, "container")}
+        if pods != mine or len(pods) != TIERS[tier]:
+            raise DemoError(f"{tier}: {sorted(pods)} answered, where {sorted(mine)} run")
     return replies
 
 
@@ -144,7 +145,7 @@ def demo(data_dir: pathlib.Path, port: int | None, node_port: int) -> None:
     print("        --data-binary @- 'http://naru/apply?wait=ready'")
     apply(connection, node_port)
     engine, pods, traffic = Engine(config.id), Pods(data_dir, NAMESPACE), Traffic(node_port)
-    replies = ask(traffic)
+    replies = ask(traffic, engine)
     before = replies[0].rows - 1
     say("killing one container of each tier, then a whole sandbox, under steady requests")
     traffic.start()
