@@ -11,9 +11,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
-import structlog
-
-from kubeapi.client.client import Client
+from kubeapi.client.client import Client, meta_of
 from kubeapi.client.informer import Informer
 from kubeapi.client.recorder import Recorder
 from kubeapi.client.workqueue import Queue
@@ -23,7 +21,6 @@ from kubeapi.model import Model
 from kubeapi.registry import Registry
 
 M = TypeVar("M", bound=Model)
-log = structlog.get_logger()
 
 
 class Context:
@@ -72,7 +69,8 @@ class Controller:
     def __init__(self, context: Context) -> None:
         self.context, self.client, self.clock = context, context.client, context.clock
         self.recorder = Recorder(context.client, self.component, clock=context.clock)
-        self.queue = Queue(self._reconcile, workers=self.workers, rng=context.rng)
+        self.queue = Queue(self.reconcile, workers=self.workers, rng=context.rng, name=self.name)
+        self._watched: list[tuple[Informer[Any], Callable[[Any], Iterable[str]]]] = []
         self.setup()
 
     def setup(self) -> None:
@@ -83,11 +81,19 @@ class Controller:
         """Bring what the key names to what it should be; may be called any number of times."""
         raise NotImplementedError
 
-    def watch(self, model: type[M], keys: Callable[[M], Iterable[str]]) -> Informer[M]:
-        """Enqueue `keys(obj)` of the object before and after each change."""
+    def watch(
+        self, model: type[M], keys: Callable[[M], Iterable[str]], facts: Callable[[M], object] | None = None
+    ) -> Informer[M]:
+        """Enqueue `keys(obj)` of the object before and after each change.
+
+        `facts(obj)` is all that the controller looks at, where that is little: a change of anything else is no news.
+        """
         informer = self.context.informer(model)
+        self._watched.append((informer, keys))
 
         def changed(old: M | None, new: M | None) -> None:
+            if facts is not None and old is not None and new is not None and facts(old) == facts(new):
+                return
             for obj in (old, new):
                 if obj is not None:
                     for key in keys(obj):
@@ -95,6 +101,17 @@ class Controller:
 
         informer.on_change(changed)
         return informer
+
+    async def lives(self, owner: Model) -> bool:
+        """Whether the API server knows the owner, and nobody is deleting it: the informer may be behind."""
+        meta = meta_of(owner)
+        try:
+            found = meta_of(await self.client.get(type(owner), meta.name, meta.namespace))
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return False
+        return found.uid == meta.uid and found.deletion_timestamp is None
 
     async def start(self) -> None:
         """Begin to work; the informers are in step by now."""
@@ -105,13 +122,12 @@ class Controller:
         await self.queue.stop()
         await self.recorder.close()
 
-    async def _reconcile(self, key: str) -> None:
-        try:
-            await self.reconcile(key)
-        except ApiError as error:
-            if error.code not in (404, 409):
-                log.warning("reconcile failed", controller=self.name, key=key, error=error.message)
-            raise  # the queue tries again: what was read was old, or the server said no
+    def resync(self) -> None:
+        """Enqueue everything there is: the safety net under lost events, never the way things usually happen."""
+        for informer, keys in self._watched:
+            for obj in informer.list():
+                for key in keys(obj):
+                    self.queue.add(key)
 
 
 def key_of(obj: Any) -> str:

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.owners import reference_to
-from controlplane.controllers.pods import is_finished, is_ready
+from controlplane.controllers.pods import condition, is_finished, is_ready
 from controlplane.controllers.triggers import Seen, annotated, earliest_news, triggers_of
 from kubeapi.core_v1.types import EndpointAddress, Endpoints, EndpointSubset, ObjectReference, Pod, Service, ServicePort
 from kubeapi.core_v1.types import EndpointPort as SubsetPort
@@ -152,7 +152,7 @@ class EndpointsController(Controller):
         self._triggers: dict[str, Seen] = {}
         self.context.informer(EndpointSlice).on_change(self._seen)
         self._services = self.watch(Service, itself)
-        self._pods = self.watch(Pod, self._services_of)
+        self._pods = self.watch(Pod, self._services_of, facts=_facts)
         self._endpoints = self.watch(Endpoints, itself)
         self._slices = self.watch(EndpointSlice, self._service_of_slice)
 
@@ -246,6 +246,12 @@ class EndpointsController(Controller):
             changed.subsets, changed.metadata.labels = subsets, labels
             changed.metadata.annotations = annotated(found.metadata.annotations, trigger)
             await self.client.update(changed)
+
+
+def _facts(pod: Pod) -> object:
+    meta, spec, ready = pod.metadata, pod.spec, condition(pod, "Ready")
+    where = (pod.status.pod_ip, spec.node_name, spec.hostname, spec.subdomain)
+    return meta.uid, meta.labels, meta.deletion_timestamp, where, is_finished(pod), ready
 
 
 def _selects(service: Service, pod: Pod) -> bool:

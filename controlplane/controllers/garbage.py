@@ -33,18 +33,16 @@ class GarbageCollector(Controller):
         for kind in self._kinds:
             informer = self.context.informer(kind.model)
             informer.add_index(OWNER_INDEX, _owner_uids)
-            informer.on_change(self._changed)
+            self.watch(kind.model, _keys, facts=_bonds)
+            informer.on_change(self._gone)
 
-    def _changed(self, old: Any, new: Any) -> None:
-        obj = new or old
-        if new is None:
-            for child in self._dependents(obj.metadata.uid):
-                self.queue.add(_key(child))
-            for reference in obj.metadata.owner_references:  # a foreground deletion may wait for this one
-                self._wake_owner(obj.metadata.namespace, reference)
-        else:
-            if new.metadata.owner_references or new.metadata.deletion_timestamp is not None:
-                self.queue.add(_key(new))
+    def _gone(self, old: Any, new: Any) -> None:
+        if new is not None:
+            return
+        for child in self._dependents(old.metadata.uid):
+            self.queue.add(_key(child))
+        for reference in old.metadata.owner_references:  # a foreground deletion may wait for this one
+            self._wake_owner(old.metadata.namespace, reference)
 
     def _wake_owner(self, namespace: str, reference: OwnerReference) -> None:
         owner = self._cached(namespace, reference)
@@ -159,8 +157,17 @@ def _policy(obj: Any) -> str:
     return "Orphan" if ORPHAN in held else "Foreground" if FOREGROUND in held else "Background"
 
 
+def _bonds(obj: Any) -> object:
+    meta = obj.metadata
+    return meta.uid, meta.owner_references, meta.finalizers, meta.deletion_timestamp
+
+
 def _owner_uids(obj: Any) -> list[str]:
     return [r.uid for r in obj.metadata.owner_references]
+
+
+def _keys(obj: Any) -> list[str]:
+    return [_key(obj)] if obj.metadata.owner_references or obj.metadata.deletion_timestamp is not None else []
 
 
 def _key(obj: Any) -> str:

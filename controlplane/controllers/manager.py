@@ -44,6 +44,7 @@ ALL: tuple[type[Controller] | type[Scheduler], ...] = (
     Scheduler,
 )
 EVENT_LIFETIME = timedelta(hours=1)
+RESYNC_MINUTES = 10
 
 
 def chosen(controllers: str, names: list[str]) -> list[str]:
@@ -85,6 +86,7 @@ class Manager:
         self._slow.add_job(self._expire_events, "interval", minutes=1)
         if self._compact is not None:
             self._slow.add_job(self._compact, "interval", minutes=5)
+        self._slow.add_job(self._resync, "interval", minutes=RESYNC_MINUTES)
         self._slow.start()
 
     async def stop(self) -> None:
@@ -95,6 +97,10 @@ class Manager:
         for part in self.running:
             await part.stop()
         await self._context.stop()
+
+    async def _resync(self) -> None:
+        for part in self.running:
+            part.resync()
 
     async def _expire_events(self) -> None:
         client, limit = self._context.client, self._context.clock.now() - EVENT_LIFETIME

@@ -112,7 +112,11 @@ class NodeController(Controller):
     def setup(self) -> None:
         self._nodes = self.watch(Node, lambda node: [node.metadata.name])
         self._leases = self.context.informer(Lease)  # a renewal is no news: the timer looks at it when it is due
-        self._pods = self.watch(Pod, lambda pod: [pod.spec.node_name] if pod.spec.node_name else [])
+        self._pods = self.watch(
+            Pod,
+            lambda pod: [pod.spec.node_name] if pod.spec.node_name else [],
+            facts=lambda pod: (pod.metadata.uid, pod.spec.node_name, pod.spec.tolerations),
+        )
         self._pods.add_index("node", lambda pod: pod.spec.node_name)
 
     async def reconcile(self, key: str) -> None:
@@ -139,13 +143,14 @@ class NodeController(Controller):
         if after in ("False", "Unknown"):
             for pod in pods:
                 await self._mark_not_ready(pod, now)
-        timers = [health.again] + [await self._evict(pod, node, now) for pod in pods]
+        driving = [t for t in node.spec.taints if t.effect == "NoExecute"]
+        timers = [health.again] + [await self._evict(pod, driving, now) for pod in pods if driving]
         due = [t for t in timers if t is not None]
         if due:
             self.queue.add_after(key, max(0.0, (min(due) - now).total_seconds()) + 0.05)
 
-    async def _evict(self, pod: Pod, node: Node, now: datetime) -> datetime | None:
-        due = evict_at(pod, node.spec.taints, now)
+    async def _evict(self, pod: Pod, taints: Sequence[Taint], now: datetime) -> datetime | None:
+        due = evict_at(pod, taints, now)
         if due is None or pod.metadata.deletion_timestamp is not None or due > now:
             return due if due is not None and due > now else None
         text = f"Marking for deletion Pod {pod.metadata.namespace}/{pod.metadata.name}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta, OwnerReference
-from kubeapi.selectors import matches
+from kubeapi.selectors import selector_of
 
 T = TypeVar("T", bound=Any)
 
@@ -25,7 +25,16 @@ class Claims(NamedTuple, Generic[T]):
 
 def controller_of(meta: ObjectMeta) -> OwnerReference | None:
     """The reference to the object's one controller, or None."""
-    return next((r for r in meta.owner_references if r.controller), None)
+    for reference in meta.owner_references:
+        if reference.controller:
+            return reference
+    return None
+
+
+def controller_uid(obj: Any) -> str:
+    """The index by which an owner finds its own, and those of a namespace that have none: the uid, or `/NAMESPACE`."""
+    controller = controller_of(obj.metadata)
+    return controller.uid if controller is not None else f"/{obj.metadata.namespace}"
 
 
 def reference_to(owner: Any) -> OwnerReference:
@@ -43,8 +52,10 @@ def reference_to(owner: Any) -> OwnerReference:
 def plan_claims(owner: Any, selector: LabelSelector, objects: Iterable[T]) -> Claims[T]:
     """Sort the objects of the owner's namespace into held, adopted and released; the rest are none of its business."""
     claims: Claims[T] = Claims([], [], [])
+    chosen = selector_of(selector)
     for obj in objects:
-        controller, fits = controller_of(obj.metadata), matches(selector, obj.metadata.labels)
+        controller = controller_of(obj.metadata)
+        fits = chosen is not None and chosen.matches(obj.metadata.labels)
         match (controller is not None, fits):
             case (True, True) if controller and controller.uid == owner.metadata.uid:
                 claims.held.append(obj)

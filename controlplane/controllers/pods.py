@@ -11,7 +11,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 def condition(pod: Pod, type_: str) -> PodCondition | None:
     """The pod's condition of the type, or None."""
-    return next((c for c in pod.status.conditions if c.type == type_), None)
+    for found in pod.status.conditions:
+        if found.type == type_:
+            return found
+    return None
 
 
 def is_ready(pod: Pod) -> bool:

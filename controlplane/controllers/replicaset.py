@@ -14,8 +14,15 @@ from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
-from controlplane.controllers.owners import adoption_patch, controller_of, plan_claims, reference_to, release_patch
-from controlplane.controllers.pods import available_at, deletion_rank, is_active, is_ready
+from controlplane.controllers.owners import (
+    adoption_patch,
+    controller_of,
+    controller_uid,
+    plan_claims,
+    reference_to,
+    release_patch,
+)
+from controlplane.controllers.pods import available_at, condition, deletion_rank, is_active, is_finished
 from kubeapi.apps_v1.types import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
@@ -61,7 +68,7 @@ def next_status(
     """The counts, and ReplicaFailure (reason, message) while creating or deleting fails."""
     active = [p for p in pods if is_active(p)]
     labels = rs.spec.template.metadata.labels.items()
-    due = [available_at(p, rs.spec.min_ready_seconds) for p in active]
+    due = [at for p in active if (at := available_at(p, rs.spec.min_ready_seconds)) is not None]
     conditions = [c for c in rs.status.conditions if c.type != "ReplicaFailure"]
     if failure is not None:
         before = next((c for c in rs.status.conditions if c.type == "ReplicaFailure"), None)
@@ -75,8 +82,8 @@ def next_status(
     return ReplicaSetStatus(
         replicas=len(active),
         fully_labeled_replicas=sum(labels <= p.metadata.labels.items() for p in active),
-        ready_replicas=sum(is_ready(p) for p in active),
-        available_replicas=sum(at is not None and at <= now for at in due),
+        ready_replicas=len(due),
+        available_replicas=sum(at <= now for at in due),
         terminating_replicas=sum(p.metadata.deletion_timestamp is not None for p in pods),
         observed_generation=rs.metadata.generation,
         conditions=conditions,
@@ -109,12 +116,14 @@ class InFlight:
 
     def overlay(self, key: str, pods: Iterable[Pod], now: datetime) -> list[Pod]:
         """The informer's pods, with those being created and without those being deleted."""
+        if not self._created.get(key) and not self._deleted.get(key):
+            return list(pods)
         deleted = {uid for uid, at in self._deleted.get(key, {}).items() if now - at < _FORGET}
         view = {p.metadata.uid: p for p in pods}
         for uid, (pod, at) in self._created.get(key, {}).items():
             if now - at < _FORGET:
                 view.setdefault(uid, pod)
-        return [p for uid, p in view.items() if uid not in deleted]
+        return [p for uid, p in view.items() if uid not in deleted or p.metadata.deletion_timestamp is not None]
 
     def forget(self, key: str) -> None:
         """The owner is gone."""
@@ -133,7 +142,8 @@ class ReplicaSetController(Controller):
         self._sets = self.watch(ReplicaSet, itself)
         # Before the watch, so that a key's reconcile never sees a pod both in flight and gone.
         self.context.informer(Pod).on_change(self._seen)
-        self._pods = self.watch(Pod, self._owners)
+        self._pods = self.watch(Pod, self._owners, facts=_facts)
+        self._pods.add_index("controller", controller_uid)
 
     def _owners(self, pod: Pod) -> Iterable[str]:
         owner = controller_of(pod.metadata)
@@ -158,14 +168,14 @@ class ReplicaSetController(Controller):
             self._flying.forget(key)
             return
         now = self.clock.now()
-        view = self._flying.overlay(key, self._pods.list(namespace), now)
-        claims = plan_claims(rs, rs.spec.selector, view)
+        near = self._pods.by("controller", rs.metadata.uid) + self._pods.by("controller", f"/{namespace}")
+        claims = plan_claims(rs, rs.spec.selector, self._flying.overlay(key, near, now))
         pods = list(claims.held)
         for pod in claims.release:
             await self._patch(pod, release_patch(rs, pod))
-        for pod in claims.adopt:
-            if is_active(pod):
-                pods.append(await self._patch(pod, adoption_patch(rs, pod)))
+        orphans = [pod for pod in claims.adopt if is_active(pod)]
+        for pod in orphans if orphans and await self.lives(rs) else ():
+            pods.append(await self._patch(pod, adoption_patch(rs, pod)))
         step = plan(rs, pods)
         failure = await self._create(key, rs, step.create) or await self._delete(key, rs, step.delete)
         status = next_status(rs, pods, (failure[0], failure[1].message) if failure else None, now)
@@ -173,9 +183,9 @@ class ReplicaSetController(Controller):
             written = rs.clone()
             written.status = status
             await self.client.update_status(written)
-        waiting = [at for p in pods if (at := available_at(p, rs.spec.min_ready_seconds)) is not None and at > now]
-        if waiting:
-            self.queue.add_after(key, (min(waiting) - now).total_seconds())
+        if status.available_replicas < status.ready_replicas:
+            due = [at for p in pods if (at := available_at(p, rs.spec.min_ready_seconds)) is not None and at > now]
+            self.queue.add_after(key, (min(due) - now).total_seconds())
         if failure:
             raise failure[1]
 
@@ -209,7 +219,8 @@ class ReplicaSetController(Controller):
                 elif isinstance(answer, BaseException):
                     raise answer
                 else:
-                    self._flying.created(key, answer, self.clock.now())
+                    if self._pods.get(answer.metadata.namespace, answer.metadata.name) is None:
+                        self._flying.created(key, answer, self.clock.now())
                     self.recorder.event(rs, "Normal", "SuccessfulCreate", f"Created pod: {answer.metadata.name}")
             if error is not None:
                 return "FailedCreate", error
@@ -228,3 +239,15 @@ class ReplicaSetController(Controller):
             self._flying.deleted(key, pod, self.clock.now())
             self.recorder.event(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
         return None
+
+
+def _facts(pod: Pod) -> object:
+    meta = pod.metadata
+    return (
+        meta.uid,
+        meta.labels,
+        meta.owner_references,
+        meta.deletion_timestamp,
+        is_finished(pod),
+        condition(pod, "Ready"),
+    )

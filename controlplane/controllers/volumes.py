@@ -106,7 +106,7 @@ class VolumeController(Controller):
         self._claims = self.watch(PersistentVolumeClaim, _claim_and_volume)
         self._volumes = self.watch(PersistentVolume, self._of_volume)
         self._classes = self.watch(StorageClass, lambda _: self._unbound())
-        self._pods = self.watch(Pod, _claims_of)
+        self._pods = self.watch(Pod, _claims_of, facts=lambda p: (p.spec.volumes, p.spec.node_name, is_finished(p)))
 
     def _unbound(self) -> list[str]:
         found = self._claims.list()

@@ -1,23 +1,11 @@
-"""Node selectors, tolerations, pod affinity and topology spread as predicates over plain data."""
+"""What a pod asks of a node itself: node selectors, node affinity, tolerations of taints."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from controlplane.scheduler.snapshot import NodeInfo, Snapshot
-from kubeapi.core_v1.types import (
-    Node,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-    Pod,
-    PodAffinityTerm,
-    Taint,
-    Toleration,
-    TopologySpreadConstraint,
-)
-from kubeapi.selectors import OBJECT_OPERATORS, Requirement, matches
+from kubeapi.core_v1.types import Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
+from kubeapi.selectors import OBJECT_OPERATORS, Requirement
 
 _OPERATORS = {**OBJECT_OPERATORS, "Gt": "gt", "Lt": "lt"}
 
@@ -66,100 +54,3 @@ def tolerates(tolerations: Iterable[Toleration], taint: Taint) -> bool:
 def untolerated(pod: Pod, node: Node, effects: Sequence[str]) -> Taint | None:
     """The first taint of these effects that the pod does not tolerate."""
     return next((t for t in node.spec.taints if t.effect in effects and not tolerates(pod.spec.tolerations, t)), None)
-
-
-def _term_covers(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Snapshot) -> bool:
-    namespaces = set(term.namespaces)
-    if term.namespace_selector is not None:
-        chosen = term.namespace_selector
-        namespaces |= {name for name, labels in snapshot.namespaces.items() if matches(chosen, labels)}
-    elif not namespaces:
-        namespaces = {owner.metadata.namespace}
-    if other.metadata.namespace not in namespaces or term.label_selector is None:
-        return False
-    return matches(term.label_selector, other.metadata.labels)
-
-
-def _required(pod: Pod, anti: bool) -> list[PodAffinityTerm]:
-    affinity = pod.spec.affinity
-    if affinity is None:
-        return []
-    if anti:
-        found = affinity.pod_anti_affinity
-        return found.required_during_scheduling_ignored_during_execution if found else []
-    near = affinity.pod_affinity
-    return near.required_during_scheduling_ignored_during_execution if near else []
-
-
-def _domains(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot) -> set[str]:
-    """The values of the term's topology key where a matching pod runs."""
-    return {
-        info.node.metadata.labels[term.topology_key]
-        for info in snapshot.nodes
-        if term.topology_key in info.node.metadata.labels
-        and any(_term_covers(term, pod, other, snapshot) for other in info.pods.values())
-    }
-
-
-def affinity_fits(pod: Pod, info: NodeInfo, snapshot: Snapshot) -> bool:
-    """Required pod affinity. The first of a group that wants to be near itself may go anywhere."""
-    labels = info.node.metadata.labels
-    for term in _required(pod, anti=False):
-        domains = _domains(term, pod, snapshot)
-        first = not domains and _term_covers(term, pod, pod, snapshot)
-        if term.topology_key not in labels or (labels[term.topology_key] not in domains and not first):
-            return False
-    return True
-
-
-def anti_affinity_fits(pod: Pod, info: NodeInfo, snapshot: Snapshot) -> bool:
-    """The pod's own required anti-affinity."""
-    labels = info.node.metadata.labels
-    terms = _required(pod, anti=True)
-    return all(labels.get(t.topology_key) not in _domains(t, pod, snapshot) for t in terms)
-
-
-def others_allow(pod: Pod, info: NodeInfo, snapshot: Snapshot) -> bool:
-    """The required anti-affinity of pods that run already."""
-    labels = info.node.metadata.labels
-    for there in snapshot.nodes:
-        for other in there.pods.values():
-            for term in _required(other, anti=True):
-                value = labels.get(term.topology_key)
-                same = value is not None and there.node.metadata.labels.get(term.topology_key) == value
-                if same and _term_covers(term, other, pod, snapshot):
-                    return False
-    return True
-
-
-def spread_counts(pod: Pod, rule: TopologySpreadConstraint, snapshot: Snapshot) -> Counter[str]:
-    """Matching pods by topology value, over the nodes that the pod could go to by its own affinity."""
-    counts: Counter[str] = Counter()
-    for info in snapshot.nodes:
-        value = info.node.metadata.labels.get(rule.topology_key)
-        if value is None or (rule.node_affinity_policy != "Ignore" and not node_fits(pod, info.node)):
-            continue
-        counts[value] += sum(
-            other.metadata.namespace == pod.metadata.namespace
-            and other.metadata.deletion_timestamp is None
-            and rule.label_selector is not None
-            and matches(rule.label_selector, other.metadata.labels)
-            for other in info.pods.values()
-        )
-    return counts
-
-
-def spread_fits(pod: Pod, info: NodeInfo, snapshot: Snapshot) -> bool:
-    """Topology spread constraints that forbid (whenUnsatisfiable: DoNotSchedule)."""
-    for rule in pod.spec.topology_spread_constraints:
-        if rule.when_unsatisfiable != "DoNotSchedule":
-            continue
-        value = info.node.metadata.labels.get(rule.topology_key)
-        counts = spread_counts(pod, rule, snapshot)
-        if value is None or value not in counts:
-            return False
-        own = rule.label_selector is not None and matches(rule.label_selector, pod.metadata.labels)
-        least = 0 if rule.min_domains and len(counts) < rule.min_domains else min(counts.values())
-        if counts[value] + own - least > rule.max_skew:
-            return False
-    return True

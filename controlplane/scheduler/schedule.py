@@ -10,9 +10,18 @@ from collections import Counter
 from typing import NamedTuple
 
 from controlplane.scheduler import affinity
-from controlplane.scheduler.snapshot import HostPort, NodeInfo, Snapshot, Volumes, host_ports, requests_of
+from controlplane.scheduler.neighbours import Neighbours, neighbours_of
+from controlplane.scheduler.snapshot import (
+    Amounts,
+    HostPort,
+    NodeInfo,
+    Snapshot,
+    Volumes,
+    host_ports,
+    owner_of,
+    requests_of,
+)
 from kubeapi.core_v1.types import Pod
-from kubeapi.meta_v1.types import OwnerReference
 
 # Whether evicting others could ever help is part of the message.
 _HELPABLE = (
@@ -37,6 +46,15 @@ class Unschedulable(NamedTuple):
     message: str
 
 
+class Asked(NamedTuple):
+    """What a pod asks for, worked out once for all nodes."""
+
+    requests: Amounts
+    ports: list[HostPort]
+    neighbours: Neighbours
+    volumes: Volumes
+
+
 def schedule(pod: Pod, snapshot: Snapshot, volumes: Volumes = Volumes()) -> Placement | Unschedulable:  # noqa: B008
     """Choose a node for the pod. Ties go to the first by name."""
     total = len(snapshot.nodes)
@@ -47,20 +65,17 @@ def schedule(pod: Pod, snapshot: Snapshot, volumes: Volumes = Volumes()) -> Plac
     reasons: Counter[str] = Counter()
     helpable = 0
     fitting: list[NodeInfo] = []
+    asked = Asked(requests_of(pod), host_ports(pod), neighbours_of(pod, snapshot), volumes)
     for info in snapshot.nodes:
-        found = reasons_against(pod, info, snapshot, volumes)
+        found = reasons_against(pod, info, asked)
         if not found:
             fitting.append(info)
         reasons.update(found)
-        helpable += bool(found) and all(r.startswith(_HELPABLE) for r in found) and _could_fit_empty(pod, info)
+        helpable += bool(found) and all(r.startswith(_HELPABLE) for r in found) and _could_fit_empty(asked, info)
     if not fitting:
         return Unschedulable(_told(total, reasons, helpable))
-    best = max(fitting, key=lambda info: (score(pod, info), _reverse(info.node.metadata.name)))
+    best = max(fitting, key=lambda info: score(pod, info, asked.requests))  # the first of the best: nodes come by name
     return Placement(best.node.metadata.name)
-
-
-def _reverse(name: str) -> tuple[int, ...]:
-    return tuple(-ord(c) for c in name)
 
 
 def _told(total: int, reasons: Counter[str], helpable: int) -> str:
@@ -72,11 +87,11 @@ def _told(total: int, reasons: Counter[str], helpable: int) -> str:
     return f"0/{total} nodes are available: {parts}. no new claims to deallocate, {preemption}"
 
 
-def _could_fit_empty(pod: Pod, info: NodeInfo) -> bool:
-    return all(value <= info.allocatable.get(resource, 0) for resource, value in requests_of(pod).items())
+def _could_fit_empty(asked: Asked, info: NodeInfo) -> bool:
+    return all(value <= info.allocatable.get(resource, 0) for resource, value in asked.requests.items())
 
 
-def reasons_against(pod: Pod, info: NodeInfo, snapshot: Snapshot, volumes: Volumes) -> list[str]:
+def reasons_against(pod: Pod, info: NodeInfo, asked: Asked) -> list[str]:
     """Why the pod can't go to the node; none if it can. Stops at the first filter that refuses, as Kubernetes does."""
     node = info.node
     if pod.spec.node_name and pod.spec.node_name != node.metadata.name:
@@ -88,26 +103,19 @@ def reasons_against(pod: Pod, info: NodeInfo, snapshot: Snapshot, volumes: Volum
         return [f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"]
     if not affinity.node_fits(pod, node):
         return ["node(s) didn't match Pod's node affinity/selector"]
-    if any(_clash(a, b) for a in host_ports(pod) for b in info.ports):
+    if any(_clash(a, b) for a in asked.ports for b in info.ports):
         return ["node(s) didn't have free ports for the requested pod ports"]
-    if lacking := _lacking(pod, info):
+    if lacking := _lacking(asked.requests, info):
         return lacking
-    if not all(affinity.selector_matches(s, node) for s in volumes.affinities):
+    if not all(affinity.selector_matches(s, node) for s in asked.volumes.affinities):
         return ["node(s) didn't match PersistentVolume's node affinity"]
-    if not affinity.spread_fits(pod, info, snapshot):
-        return ["node(s) didn't match pod topology spread constraints"]
-    if not affinity.affinity_fits(pod, info, snapshot):
-        return ["node(s) didn't match pod affinity rules"]
-    if not affinity.anti_affinity_fits(pod, info, snapshot):
-        return ["node(s) didn't match pod anti-affinity rules"]
-    if not affinity.others_allow(pod, info, snapshot):
-        return ["node(s) didn't satisfy existing pods anti-affinity rules"]
-    return []
+    objection = asked.neighbours.objection(node.metadata.labels)
+    return [objection] if objection else []
 
 
-def _lacking(pod: Pod, info: NodeInfo) -> list[str]:
+def _lacking(requests: Amounts, info: NodeInfo) -> list[str]:
     out = ["Too many pods"] if len(info.pods) + 1 > info.allocatable.get("pods", 0) else []
-    for resource, value in requests_of(pod).items():
+    for resource, value in requests.items():
         if value and value + info.used.get(resource, 0) > info.allocatable.get(resource, 0):
             out.append(f"Insufficient {resource}")
     return out
@@ -117,28 +125,18 @@ def _clash(a: HostPort, b: HostPort) -> bool:
     return a[1:] == b[1:] and (a[0] == b[0] or "0.0.0.0" in (a[0], b[0]))
 
 
-def score(pod: Pod, info: NodeInfo) -> tuple[float, ...]:
+def score(pod: Pod, info: NodeInfo, requests: Amounts) -> tuple[float, ...]:
     """How good the node is: soft taints, wishes, few siblings, then free share of cpu and memory, then few pods."""
     wishes = 0
     if pod.spec.affinity and pod.spec.affinity.node_affinity:
         terms = pod.spec.affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
         wishes = sum(t.weight for t in terms if affinity.term_matches(t.preference, info.node))
-    owner = _owner(pod)
-    siblings = sum(owner is not None and _is(other, owner) for other in info.pods.values())
-    asked = requests_of(pod)
+    owner = owner_of(pod)
+    siblings = info.owners[owner] if owner else 0
     free = [
-        1 - (info.used.get(r, 0) + asked.get(r, 0)) / size
+        1 - (info.used.get(r, 0) + requests.get(r, 0)) / size
         for r in ("cpu", "memory")
         if (size := info.allocatable.get(r, 0))
     ]
     soft = affinity.untolerated(pod, info.node, ("PreferNoSchedule",)) is None
     return (soft, wishes - 10 * siblings, sum(free) / max(1, len(free)), -len(info.pods))
-
-
-def _owner(pod: Pod) -> OwnerReference | None:
-    return next((r for r in pod.metadata.owner_references if r.controller), None)
-
-
-def _is(pod: Pod, owner: OwnerReference) -> bool:
-    found = _owner(pod)
-    return found is not None and found.uid == owner.uid

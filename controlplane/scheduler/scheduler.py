@@ -1,16 +1,17 @@
 """The scheduler's shell: unbound pods come from the informer, `schedule` decides, bindings go out.
 
 One task works off all pending pods in a batch against one picture of the nodes, in which every placement counts at
-once; their bindings are sent together. A pod that fits nowhere is told so, and tried again when something changed
-that could help: a node, a pod that leaves, a claim, a volume. Nothing is polled.
+once; what follows (bindings, conditions) is written meanwhile, and the next batch does not wait for it. A pod that fits
+nowhere is told so and parked; it is tried again when something changed that could help: a node, a pod that leaves, a
+claim, a volume (nothing else helps whose claim is the trouble). Nothing is polled.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import platform
-from typing import Any, ClassVar
+from collections.abc import Coroutine
+from typing import Any, ClassVar, NamedTuple
 
 import structlog
 
@@ -38,6 +39,14 @@ log = structlog.get_logger()
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NAME = "default-scheduler"
 USER = "system:kube-scheduler"
+RETRY = 1.0  # seconds until a pod is tried again whose writes failed
+
+
+class Parked(NamedTuple):
+    """A pod that waits for a change; `by_volumes`: only for one of claims, volumes or classes."""
+
+    pod: Pod
+    by_volumes: bool = False
 
 
 class Scheduler:
@@ -49,12 +58,13 @@ class Scheduler:
         self._context, self._client, self._clock = context, context.client, context.clock
         self._recorder = Recorder(context.client, NAME, platform.node(), clock=context.clock, series=True)
         self._pending: dict[str, Pod] = {}
-        self._parked: dict[str, Pod] = {}
+        self._parked: dict[str, Parked] = {}
         self._infos: dict[str, NodeInfo] = {}
         self._stale: set[str] = set()
         self._assumed: dict[str, tuple[Pod, str]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._writes: set[asyncio.Task[None]] = set()
         self._pods = context.informer(Pod)
         self._nodes = context.informer(Node)
         self._namespaces = context.informer(Namespace)
@@ -73,10 +83,15 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Stop; pods that are not bound yet stay pending."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [*self._writes, *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._recorder.close()
+
+    def resync(self) -> None:
+        """Try again whoever waits: the safety net under events that should have said it."""
+        self._unpark(volumes=True)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         pod = new or old
@@ -99,10 +114,13 @@ class Scheduler:
             if pod.spec.node_name:
                 self._stale.add(pod.spec.node_name)
                 self._unpark()
-        elif _is_ours(new) and uid not in self._assumed:
+        elif not _is_ours(new):
+            for waiting in (self._pending, self._parked):
+                waiting.pop(uid, None)
+        elif uid not in self._assumed:
             # What the scheduler itself writes to the pod's status is no reason to try again.
             if uid in self._parked and old is not None and old.spec == new.spec and _same_meta(old, new):
-                self._parked[uid] = new
+                self._parked[uid] = self._parked[uid]._replace(pod=new)
             else:
                 self._parked.pop(uid, None)
                 self._pending[uid] = new
@@ -112,18 +130,22 @@ class Scheduler:
         node = new or old
         if node is None:
             return
+        if old is not None and new is not None and _matters(old) == _matters(new):
+            return  # a heartbeat
         self._stale.add(node.metadata.name)
-        if old is None or new is None or _matters(old) != _matters(new):
-            self._unpark()
+        self._unpark()
 
     def _volume_changed(self, _old: Any, new: Any) -> None:
         if new is not None:  # a claim, volume or class that goes helps nobody
-            self._unpark()
+            self._unpark(volumes=True)
 
-    def _unpark(self) -> None:
-        if self._parked:
-            self._pending.update(self._parked)
-            self._parked.clear()
+    def _unpark(self, volumes: bool = False) -> None:
+        for uid in [uid for uid, parked in self._parked.items() if volumes or not parked.by_volumes]:
+            self._unpark_one(uid)
+
+    def _unpark_one(self, uid: str) -> None:
+        if (parked := self._parked.pop(uid, None)) is not None:
+            self._pending[uid] = parked.pod
             self._wake.set()
 
     async def _run(self) -> None:
@@ -131,26 +153,44 @@ class Scheduler:
             await self._wake.wait()
             self._wake.clear()
             batch, self._pending = self._pending, {}
-            await self._work(batch)
+            snapshot = self._snapshot()
+            for pod in sorted(batch.values(), key=lambda p: (-(p.spec.priority or 0), p.metadata.creation_timestamp)):
+                try:
+                    write = self._placed(pod, snapshot)
+                except Exception:  # a pod that can't be judged must not keep the others from their nodes
+                    log.exception("not judged", pod=pod.metadata.name, namespace=pod.metadata.namespace)
+                    self._parked[pod.metadata.uid] = Parked(pod)
+                else:
+                    self._write(pod, write)
 
-    async def _work(self, batch: dict[str, Pod]) -> None:
-        snapshot = self._snapshot()
-        writes = []
-        ordered = sorted(batch.values(), key=lambda p: (-(p.spec.priority or 0), p.metadata.creation_timestamp))
-        for pod in ordered:
-            volumes = self._volumes_of(pod)
-            decided = schedule(pod, snapshot, volumes)
-            if not isinstance(decided, Placement):
-                self._parked[pod.metadata.uid] = pod
-                writes.append(self._refuse(pod, decided.message))
-            elif volumes.waiting:
-                self._parked[pod.metadata.uid] = pod
-                writes.append(self._select(pod, volumes.waiting, decided.node))
-            else:
-                self._infos[decided.node].add(pod)
-                self._assumed[pod.metadata.uid] = (pod, decided.node)
-                writes.append(self._bind(pod, decided.node))
-        await asyncio.gather(*writes)
+    def _placed(self, pod: Pod, snapshot: Snapshot) -> Coroutine[Any, Any, None]:
+        """Decide on one pod, count it where it goes, and say what is to be written."""
+        volumes = self._volumes_of(pod)
+        decided = schedule(pod, snapshot, volumes)
+        if isinstance(decided, Placement) and not volumes.waiting:
+            self._infos[decided.node].add(pod)
+            self._assumed[pod.metadata.uid] = (pod, decided.node)
+            return self._bind(pod, decided.node)
+        self._parked[pod.metadata.uid] = Parked(pod, bool(volumes.problem) or isinstance(decided, Placement))
+        if isinstance(decided, Placement):
+            return self._select(pod, volumes.waiting, decided.node)
+        return self._refuse(pod, decided.message)
+
+    def _write(self, pod: Pod, write: Coroutine[Any, Any, None]) -> None:
+        """Carry a write out beside everything else; should it fail, the pod is tried again."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(write)
+        self._writes.add(task)
+
+        def written(task: asyncio.Task[None]) -> None:
+            self._writes.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error is None or (isinstance(error, ApiError) and error.code == 404):  # done, or gone meanwhile
+                return
+            log.warning("not written", pod=pod.metadata.name, namespace=pod.metadata.namespace, error=str(error))
+            loop.call_later(RETRY, self._unpark_one, pod.metadata.uid)
+
+        task.add_done_callback(written)
 
     def _snapshot(self) -> Snapshot:
         for name in self._stale:
@@ -194,14 +234,11 @@ class Scheduler:
         binding = Binding(metadata=meta, target=ObjectReference(api_version="v1", kind="Node", name=node))
         try:
             await self._post(binding)
-        except (ApiError, OSError) as error:
-            self._assumed.pop(pod.metadata.uid, None)
+        except (ApiError, OSError):
+            if self._assumed.pop(pod.metadata.uid, None) is not None:  # its event has not come first
+                self._parked[pod.metadata.uid] = Parked(pod)
             self._stale.add(node)
-            gone = isinstance(error, ApiError) and error.code in (404, 409)
-            if not gone:  # deleted or bound by someone else otherwise: its event follows
-                log.warning("binding failed", pod=pod.metadata.name, node=node, error=str(error))
-                self._parked[pod.metadata.uid] = pod
-            return
+            raise
         where = f"{pod.metadata.namespace}/{pod.metadata.name}"
         self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where} to {node}", "Binding")
 
@@ -218,8 +255,7 @@ class Scheduler:
     async def _select(self, pod: Pod, claims: tuple[str, ...], node: str) -> None:
         for name in claims:
             patch = {"metadata": {"annotations": {SELECTED_NODE: node}}}
-            with contextlib.suppress(ApiError):  # the claim's next event brings the pod back
-                await self._client.patch(PersistentVolumeClaim, name, patch, namespace=pod.metadata.namespace)
+            await self._client.patch(PersistentVolumeClaim, name, patch, namespace=pod.metadata.namespace)
 
     async def _refuse(self, pod: Pod, message: str) -> None:
         told = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
@@ -236,8 +272,7 @@ class Scheduler:
         )
         patch = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [condition.to_dict()]}}
         name, namespace = pod.metadata.name, pod.metadata.namespace
-        with contextlib.suppress(ApiError):  # deleted meanwhile, or it will be told with its next event
-            await self._client.patch(Pod, name, patch, namespace=namespace, type="strategic", subresource="status")
+        await self._client.patch(Pod, name, patch, namespace=namespace, type="strategic", subresource="status")
 
 
 def _is_ours(pod: Pod) -> bool:

@@ -7,10 +7,11 @@ pods is placed against one another.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kubeapi.core_v1.types import Container, Node, NodeSelector, Pod
+from kubeapi.core_v1.types import Container, Node, NodeSelector, Pod, PodAffinityTerm
 from kubeapi.quantity import parse
 
 Amounts = dict[str, int]  # by resource; cpu in thousandths
@@ -65,15 +66,28 @@ def host_ports(pod: Pod) -> list[HostPort]:
     ]
 
 
+def owner_of(pod: Pod) -> str:
+    """The uid of the pod's controller, empty without one."""
+    return next((r.uid for r in pod.metadata.owner_references if r.controller), "")
+
+
+def anti_affinity_of(pod: Pod) -> list[PodAffinityTerm]:
+    """Its required anti-affinity."""
+    apart = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
+    return apart.required_during_scheduling_ignored_during_execution if apart else []
+
+
 @dataclass(slots=True)
 class NodeInfo:
-    """A node, its pods, and the sums over them."""
+    """A node, its pods, and the sums over them: deciding must not cost a look at every pod."""
 
     node: Node
     allocatable: Amounts
     pods: dict[str, Pod] = field(default_factory=dict)
     used: Amounts = field(default_factory=dict)
     ports: set[HostPort] = field(default_factory=set)
+    owners: Counter[str] = field(default_factory=Counter)
+    guarded: dict[str, Pod] = field(default_factory=dict)  # those with anti-affinity of their own
 
     @classmethod
     def of(cls, node: Node, pods: Iterable[Pod] = ()) -> NodeInfo:
@@ -88,6 +102,9 @@ class NodeInfo:
         self.pods[pod.metadata.uid] = pod
         _add(self.used, requests_of(pod))
         self.ports.update(host_ports(pod))
+        self.owners[owner_of(pod)] += 1
+        if anti_affinity_of(pod):
+            self.guarded[pod.metadata.uid] = pod
 
 
 @dataclass(slots=True)

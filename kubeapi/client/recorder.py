@@ -1,7 +1,8 @@
 """Events: what a component did to an object, for people. The same Event again raises its count instead of making another.
 
-Recording never waits and never fails the caller: Events are written in order by one task in the background. More than ten
-similar Events of one object within ten minutes (same reason, other words) are combined into one, as client-go does.
+Recording never waits and never fails the caller: Events are written in order by one task in the background. As client-go
+does, more than ten similar Events of one object within ten minutes (same reason, other words) are combined into one, and
+who says more than 25 about one object is heard once in five minutes from then on.
 
 There are two shapes of an Event, and a component keeps to one: counted (the older), and in series, the scheduler's: there
 the same reason again, in whatever words, only lengthens the series of the first.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -22,11 +23,13 @@ from kubeapi.core_v1.types import Event, EventSource, ObjectReference
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 
+V = TypeVar("V")
 log = structlog.get_logger()
 _REMEMBERED = 4096
 _SIMILAR = 10
 _WINDOW = 600.0
 _TRIES = 3
+_BURST, _REFILL = 25.0, 300.0  # Events about one object: so many at once, then one in so many seconds
 
 
 class _Said(NamedTuple):
@@ -41,7 +44,6 @@ class _Said(NamedTuple):
 class _Written(NamedTuple):
     name: str
     times: int
-    last: datetime
 
 
 class Recorder:
@@ -53,6 +55,7 @@ class Recorder:
         self._queue: asyncio.Queue[_Said] = asyncio.Queue()
         self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
         self._similar: OrderedDict[tuple[str, ...], tuple[set[str], datetime]] = OrderedDict()
+        self._allowances: OrderedDict[tuple[str, ...], tuple[float, datetime]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
     def event(self, obj: Any, type: str, reason: str, message: str, action: str = "") -> None:
@@ -79,12 +82,24 @@ class Recorder:
         while True:
             said = await self._queue.get()
             try:
-                await self._write(self._combined(said))
+                if self._allowed(said):
+                    await self._write(self._combined(said))
             except (ApiError, OSError) as error:
                 # An Event is told once and never owed: the namespace may be going, or the server may be away.
                 log.debug("event not recorded", reason=said.reason, error=str(error))
             finally:
                 self._queue.task_done()
+
+    def _allowed(self, said: _Said) -> bool:
+        if self._series:
+            return True
+        ref = said.reference
+        key = (ref.uid, ref.namespace, ref.name, ref.kind)
+        left, last = self._allowances.pop(key, (_BURST, said.at))
+        left = min(_BURST, left + (said.at - last).total_seconds() / _REFILL)
+        allowed = left >= 1
+        _remember(self._allowances, key, (left - allowed, said.at))
+        return allowed
 
     def _combined(self, said: _Said) -> _Said:
         if self._series:
@@ -97,9 +112,7 @@ class Recorder:
         familiar = said.message in messages or len(messages) < _SIMILAR
         if familiar:
             messages.add(said.message)
-        self._similar[group] = (messages, said.at)
-        while len(self._similar) > _REMEMBERED:
-            self._similar.popitem(last=False)
+        _remember(self._similar, group, (messages, said.at))
         if familiar:
             return said
         return said._replace(message=f"(combined from similar events): {said.message}")
@@ -136,7 +149,7 @@ class Recorder:
                 if error.reason != "AlreadyExists":
                     raise
                 event.metadata.name = f"{ref.name}.{stamp + number + 1:x}"
-        self._remember(key, _Written(event.metadata.name, 1, said.at))
+        _remember(self._written, key, _Written(event.metadata.name, 1))
 
     async def _again(self, said: _Said, known: _Written, key: tuple[str, ...]) -> bool:
         times = known.times + 1
@@ -153,13 +166,15 @@ class Recorder:
             if error.code != 404:
                 raise
             return False  # expired in the meantime: a new one begins
-        self._remember(key, _Written(known.name, times, said.at))
+        _remember(self._written, key, _Written(known.name, times))
         return True
 
-    def _remember(self, key: tuple[str, ...], written: _Written) -> None:
-        self._written[key] = written
-        while len(self._written) > _REMEMBERED:
-            self._written.popitem(last=False)
+
+def _remember(known: OrderedDict[tuple[str, ...], V], key: tuple[str, ...], value: V) -> None:
+    """Keep the newest, and not too many."""
+    known[key] = value
+    while len(known) > _REMEMBERED:
+        known.popitem(last=False)
 
 
 def reference_of(obj: Any, field_path: str = "") -> ObjectReference:

@@ -2,7 +2,8 @@
 
 A key that is added while it waits is not added twice; one that is added while it is being worked on comes again after. A
 failed reconcile comes back after a pause that doubles from 5 ms to 16 min (as controller-runtime's), with up to a tenth of
-jitter; a good one forgets it.
+jitter; a good one forgets it. After its reconcile a key rests for as long as that took, 50 ms at most: what changes in a
+storm of events is merged, and one busy key leaves time to the others.
 """
 
 from __future__ import annotations
@@ -16,21 +17,28 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from kubeapi.errors import ApiError
+
 K = TypeVar("K", bound=Hashable)
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 1000.0
+LONGEST_REST = 0.05
 log = structlog.get_logger()
 
 
 class Queue(Generic[K]):
-    """Runs `reconcile(key)` for added keys in `workers` tasks, never twice at once for one key."""
+    """Runs `reconcile(key)` for added keys in `workers` tasks, never twice at once for one key. `name` is for the log."""
 
     def __init__(
-        self, reconcile: Callable[[K], Awaitable[None]], workers: int = 4, rng: random.Random | None = None
+        self,
+        reconcile: Callable[[K], Awaitable[None]],
+        workers: int = 4,
+        rng: random.Random | None = None,
+        name: str = "",
     ) -> None:
-        self._reconcile, self._workers, self._rng = reconcile, workers, rng or random.Random()
+        self._reconcile, self._workers, self._rng, self._name = reconcile, workers, rng or random.Random(), name
         self._waiting: deque[K] = deque()
         self._dirty: set[K] = set()
-        self._working: set[K] = set()
+        self._working: set[K] = set()  # those that rest as well
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
@@ -77,6 +85,7 @@ class Queue(Generic[K]):
         self.add(key)
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             while not self._waiting:
                 self._wake.clear()
@@ -84,19 +93,26 @@ class Queue(Generic[K]):
             key = self._waiting.popleft()
             self._dirty.discard(key)
             self._working.add(key)
+            began = loop.time()
             try:
                 await self._reconcile(key)
                 self._failures.pop(key, None)
             except Exception as error:  # whatever went wrong, the key must be tried again and the others must go on
                 self._retry(key, error)
             finally:
-                self._working.discard(key)
-                if key in self._dirty:
-                    self._waiting.append(key)
-                    self._wake.set()
+                loop.call_later(min(loop.time() - began, LONGEST_REST), self._rested, key)
+
+    def _rested(self, key: K) -> None:
+        self._working.discard(key)
+        if key in self._dirty:
+            self._waiting.append(key)
+            self._wake.set()
 
     def _retry(self, key: K, error: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 30), LONGEST_PAUSE)
-        log.warning("reconcile.failed", key=str(key), failures=failures, error=f"{type(error).__name__}: {error}")
+        # Gone or changed since it was read: the next reconcile reads anew. Anything else somebody should know.
+        routine = isinstance(error, ApiError) and error.code in (404, 409)
+        tell, said = log.debug if routine else log.warning, f"{type(error).__name__}: {error}"
+        tell("reconcile.failed", queue=self._name, key=str(key), failures=failures, error=said)
         self.add_after(key, pause * (1 + self._rng.random() / 10))

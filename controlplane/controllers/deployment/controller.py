@@ -5,7 +5,6 @@ Deployments, their ReplicaSets and pods in; `plan` decides; writes and Events ou
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -13,7 +12,14 @@ from controlplane.controllers.controller import Controller, itself, key_of, spli
 from controlplane.controllers.deployment.history import REVISION, same_template
 from controlplane.controllers.deployment.plan import Plan, plan
 from controlplane.controllers.deployment.status import deadline
-from controlplane.controllers.owners import adoption_patch, controller_of, plan_claims, release_patch
+from controlplane.controllers.owners import (
+    adoption_patch,
+    controller_of,
+    controller_uid,
+    plan_claims,
+    release_patch,
+)
+from controlplane.controllers.pods import is_finished
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
@@ -29,7 +35,8 @@ class DeploymentController(Controller):
     def setup(self) -> None:
         self._deployments = self.watch(Deployment, itself)
         self._sets = self.watch(ReplicaSet, self._owners_of_set)
-        self._pods = self.watch(Pod, self._owners_of_pod)
+        self._pods = self.watch(Pod, self._owners_of_pod, facts=lambda p: (p.metadata.owner_references, is_finished(p)))
+        self._pods.add_index("controller", controller_uid)
 
     def _owners_of_set(self, rs: ReplicaSet) -> Iterable[str]:
         owner = controller_of(rs.metadata)
@@ -52,14 +59,10 @@ class DeploymentController(Controller):
         if deployment is None:
             return
         sets = await self._claim(deployment)
-        own = {rs.metadata.uid for rs in sets}
-        pods = Counter(
-            owner.uid
-            for pod in self._pods.list(namespace)
-            if pod.status.phase not in ("Succeeded", "Failed")
-            and (owner := controller_of(pod.metadata)) is not None
-            and owner.uid in own
-        )
+        pods = {
+            rs.metadata.uid: sum(not is_finished(p) for p in self._pods.by("controller", rs.metadata.uid))
+            for rs in sets
+        }
         now = self.clock.now()
         step = plan(deployment, sets, pods, now)
         await self._carry_out(deployment, sets, step)
@@ -71,7 +74,7 @@ class DeploymentController(Controller):
     async def _claim(self, deployment: Deployment) -> list[ReplicaSet]:
         mine = plan_claims(deployment, deployment.spec.selector, self._sets.list(deployment.metadata.namespace))
         held = list(mine.held)
-        for rs in mine.adopt:
+        for rs in mine.adopt if mine.adopt and await self.lives(deployment) else ():
             held.append(await self._patch(rs, adoption_patch(deployment, rs)))
         for rs in mine.release:
             await self._patch(rs, release_patch(deployment, rs))
@@ -91,16 +94,11 @@ class DeploymentController(Controller):
             self._tell_scaled(deployment, rs, before[rs.metadata.name])
         for rs in step.delete:
             await self.client.delete(ReplicaSet, rs.metadata.name, rs.metadata.namespace, uid=rs.metadata.uid)
-        if step.revision and step.revision != deployment.metadata.annotations.get(REVISION):
-            deployment = await self.client.patch(
-                Deployment,
-                deployment.metadata.name,
-                {"metadata": {"annotations": {REVISION: step.revision}}},
-                namespace=deployment.metadata.namespace,
-            )
-        if step.status != deployment.status:
-            written = deployment.clone()
-            written.status = step.status
+        written = deployment.clone()
+        written.status = step.status
+        if step.revision:
+            written.metadata.annotations[REVISION] = step.revision
+        if written != deployment:  # through the status door, where an annotation makes no new generation
             await self.client.update_status(written)
 
     async def _create(self, deployment: Deployment, rs: ReplicaSet) -> bool:
