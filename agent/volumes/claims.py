@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.objects import Objects
 from agent.runtime.protocol import EngineError, Runtime
 from agent.volumes.hostpath import ensure_path
-from agent.volumes.prepared import Prepared, VolumeError
+from agent.volumes.prepared import Prepared, SetUpError, VolumeError
 from kubeapi.core_v1.types import PersistentVolume, PersistentVolumeClaimVolumeSource, Pod
 from kubeapi.errors import ApiError
 from kubeapi.names import DOCKER_VOLUMES
@@ -74,14 +74,14 @@ async def prepare(volume: PersistentVolume, runtime: Runtime, read_only: bool) -
     """The volume on this node, and whether a pod's fsGroup may be given what is in it (a path of the host is not ours)."""
     spec = volume.spec
     if spec.mount_options:
-        raise VolumeError(f"mount options ({', '.join(spec.mount_options)}) are not supported by this node")
+        raise SetUpError(f"mount options ({', '.join(spec.mount_options)}) are not supported by this node")
     if (spec.volume_mode or "Filesystem") != "Filesystem":
-        raise VolumeError(f"volumeMode {spec.volume_mode} is not supported by this node")
+        raise SetUpError(f"volumeMode {spec.volume_mode} is not supported by this node")
     if spec.csi is not None and spec.csi.driver == DOCKER_VOLUMES:
         try:
             path = Path(await runtime.ensure_volume(spec.csi.volume_handle))
         except EngineError as e:
-            raise VolumeError(str(e)) from e
+            raise SetUpError(str(e)) from e
         _open_to_all(path)
         return Prepared(path, read_only or spec.csi.read_only, spec.csi.volume_handle), True
     if spec.host_path is not None:
@@ -89,15 +89,14 @@ async def prepare(volume: PersistentVolume, runtime: Runtime, read_only: bool) -
     if spec.local is not None:
         path = Path(spec.local.path)
         if not path.exists():
-            raise VolumeError(f'path "{path}" does not exist')
+            raise SetUpError(f'path "{path}" does not exist', "MountVolume.NewMounter initialization")
         if not path.is_dir():
-            raise VolumeError(f'path "{path}" is not a directory: block devices are not supported by this node')
+            raise SetUpError(f'path "{path}" is not a directory: block devices are not supported by this node')
         return Prepared(path, read_only), True
     if spec.csi is not None:
-        raise VolumeError(f"driver name {spec.csi.driver} not found in the list of registered CSI drivers")
-    raise VolumeError(
-        "the source of this persistent volume is not supported by this node (csi, hostPath and local are)"
-    )
+        why = f"driver name {spec.csi.driver} not found in the list of registered CSI drivers"
+        raise SetUpError(why, "MountVolume.MountDevice")
+    raise SetUpError("the source of this persistent volume is not supported by this node (csi, hostPath and local are)")
 
 
 def _open_to_all(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.environment import amount
 from agent.volumes import kernel
 from agent.volumes.ownership import give_to_group
-from agent.volumes.prepared import VolumeError
+from agent.volumes.prepared import SetUpError
 from kubeapi.core_v1.types import EmptyDirVolumeSource, Pod
 
 
@@ -21,7 +21,7 @@ def ensure_directory(path: Path, pod: Pod, source: EmptyDirVolumeSource) -> None
         case "Memory":
             ensure_in_memory(path, memory_size(pod, source))
         case medium:
-            raise VolumeError(f'unknown storage medium "{medium}": this node has only its disk ("") and "Memory"')
+            raise SetUpError(f'unknown storage medium "{medium}": this node has only its disk ("") and "Memory"')
     security = pod.spec.security_context
     if security and security.fs_group is not None:
         give_to_group(path, security.fs_group, policy="OnRootMismatch")

@@ -1,7 +1,7 @@
 """What stands in the files of a volume: ConfigMap, Secret, downward API and projected (several of these, and tokens).
 
 Each of the first three is a projection of one source, so there is one way to work out all four. What is missing is a
-`VolumeError` in the kubelet's words; several are told together.
+`SetUpError` in the kubelet's words; several are told together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from agent.environment import ConfigError, Surroundings, field_value, resource_value
 from agent.objects import Objects
 from agent.volumes.atomic import File
-from agent.volumes.prepared import VolumeError
+from agent.volumes.prepared import SetUpError
 from agent.volumes.tokens import Tokens
 from kubeapi.core_v1.types import (
     ConfigMapProjection,
@@ -76,7 +76,7 @@ class Files:
         files, errors = {}, []
         for result in found:
             match result:
-                case VolumeError():
+                case SetUpError():
                     errors.append(str(result))
                 case BaseException():
                     raise result
@@ -84,7 +84,7 @@ class Files:
                     files.update(result)
         if errors:
             told = list(dict.fromkeys(errors))
-            raise VolumeError(told[0] if len(told) == 1 else f"[{', '.join(told)}]")
+            raise SetUpError(told[0] if len(told) == 1 else f"[{', '.join(told)}]")
         return files
 
     def forget(self, pod_uid: str) -> None:
@@ -102,16 +102,16 @@ class Files:
             if (token := source.service_account_token) is not None:
                 return await self._token(pod, token, mode)
         except (ApiError, OSError, ConfigError) as e:
-            raise VolumeError(str(e)) from e
+            raise SetUpError(str(e)) from e
         kinds = ", ".join(sorted(source.model_dump(by_alias=True, exclude_unset=True))) or "empty"
-        raise VolumeError(f"projected source {kinds} is not supported by this node")
+        raise SetUpError(f"projected source {kinds} is not supported by this node")
 
     async def _data(
         self, pod: Pod, kind: str, name: str, items: list[KeyToPath], optional: bool, mode: int
     ) -> dict[str, File]:
         data = await self._objects.data(kind, pod.metadata.namespace, name)
         if data is None and not optional:
-            raise VolumeError(f'{kind.lower()} "{name}" not found')
+            raise SetUpError(f'{kind.lower()} "{name}" not found')
         data = data or {}
         if not items:
             return {key: File(value, mode) for key, value in data.items()}
@@ -120,7 +120,7 @@ class Files:
             if item.key in data:
                 files[item.path] = File(data[item.key], mode if item.mode is None else item.mode)
             elif not optional:
-                raise VolumeError(NO_SUCH_KEY[kind].format(item.key))
+                raise SetUpError(NO_SUCH_KEY[kind].format(item.key))
         return files
 
     def _downward(self, pod: Pod, item: DownwardAPIVolumeFile, mode: int) -> File:
@@ -130,7 +130,7 @@ class Files:
             every = [*pod.spec.init_containers, *pod.spec.containers]
             container = next((c for c in every if c.name == of.container_name), None)
             if container is None:
-                raise VolumeError(f"container {of.container_name} not found")
+                raise SetUpError(f"container {of.container_name} not found")
             text = resource_value(pod, container, of, self._around)
         else:
             text = ""
@@ -143,5 +143,5 @@ class Files:
         try:
             token = await self._tokens.get(pod, source.audience, source.expiration_seconds)
         except (ApiError, OSError) as e:
-            raise VolumeError(f"failed to fetch token: {e}") from e
+            raise SetUpError(f"failed to fetch token: {e}") from e
         return {source.path: File(token.encode(), TOKEN_MODE if user is not None or grouped else mode, user)}

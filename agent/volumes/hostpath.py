@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.volumes.prepared import VolumeError
+from agent.volumes.prepared import SetUpError
 from kubeapi.core_v1.types import HostPathVolumeSource
 
 CHECKS: dict[str, tuple[Callable[[int], bool], str]] = {
@@ -20,20 +20,20 @@ CHECKS: dict[str, tuple[Callable[[int], bool], str]] = {
 
 
 def ensure_path(source: HostPathVolumeSource) -> Path:
-    """The path, made if its type says so. VolumeError if it is not of its type; an empty type asks for nothing."""
+    """The path, made if its type says so. SetUpError if it is not of its type; an empty type asks for nothing."""
     path, kind = Path(source.path), source.type or ""
     if ".." in source.path.split("/"):
-        raise VolumeError(f"invalid HostPath `{source.path}`: must not contain '..'")
+        raise SetUpError(f"invalid HostPath `{source.path}`: must not contain '..'")
     if not kind:
         return path
     if kind.endswith("OrCreate"):
         kind = kind.removesuffix("OrCreate")
         _make(path, kind)
     if kind not in CHECKS:
-        raise VolumeError(f"{kind} is an invalid volume type")
+        raise SetUpError(f"{kind} is an invalid volume type")
     is_right, words = CHECKS[kind]
     if not (path.exists() and is_right(path.stat().st_mode)):
-        raise VolumeError(f"hostPath type check failed: {source.path} is not {words}")
+        raise SetUpError(f"hostPath type check failed: {source.path} is not {words}")
     return path
 
 
@@ -41,7 +41,11 @@ def _make(path: Path, kind: str) -> None:
     """A directory with all that lead to it, or a file in a directory that is there."""
     if path.exists():
         return
-    if kind == "Directory":
-        path.mkdir(0o755, parents=True, exist_ok=True)
-    else:
-        os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o644))
+    call = "mkdir" if kind == "Directory" else "open"
+    try:
+        if kind == "Directory":
+            path.mkdir(0o755, parents=True, exist_ok=True)
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o644))
+    except OSError as e:
+        raise SetUpError(f"{call} {path}: {str(e.strerror).lower()}") from e

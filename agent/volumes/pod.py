@@ -20,7 +20,7 @@ from agent.volumes import atomic, claims, emptydir, hostpath, kernel, subpath
 from agent.volumes.claims import ClaimError
 from agent.volumes.files import Files, projected
 from agent.volumes.ownership import give_to_group
-from agent.volumes.prepared import Prepared, VolumeError
+from agent.volumes.prepared import Prepared, SetUpError, VolumeError
 from kubeapi.core_v1.types import Container, Pod, Volume, VolumeMount
 
 log = structlog.get_logger()
@@ -150,10 +150,10 @@ class PodVolumes:
                 atomic.write(path, files, _group(pod))
                 return Prepared(path, read_only=True)
             kind = ", ".join(sorted(volume.model_dump(by_alias=True, exclude_unset=True, exclude={"name"}))) or "empty"
-            raise VolumeError(f"volume source {kind} is not supported by this node")
-        except ClaimError:
-            raise
-        except (VolumeError, OSError, ValueError) as e:
+            raise SetUpError(f"volume source {kind} is not supported by this node")
+        except SetUpError as e:
+            raise VolumeError(f'{e.failed} failed for volume "{name}" : {e}') from e
+        except (OSError, ValueError) as e:
             raise VolumeError(f'MountVolume.SetUp failed for volume "{name}" : {e}') from e
 
     def _mount(self, container: Container, variables: Mapping[str, str], mount: VolumeMount, index: int) -> Mount:

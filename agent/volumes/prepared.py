@@ -1,4 +1,4 @@
-"""What a volume is once it is ready, and the error of one that can't be had."""
+"""What a volume is once it is ready, and the errors of one that can't be had."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ class VolumeError(Exception):
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.args))
+
+
+class SetUpError(Exception):
+    """Why one volume can't be had, without its name; failed is the step that the kubelet names before it."""
+
+    def __init__(self, why: str, failed: str = "MountVolume.SetUp") -> None:
+        super().__init__(why)
+        self.failed = failed
 
 
 @dataclass(frozen=True, slots=True)

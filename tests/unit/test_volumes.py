@@ -427,6 +427,12 @@ async def test_a_host_path_is_made_if_asked_for(world: World, tmp_path: Path) ->
     assert (await world.prepare(wanted)).is_file()
 
 
+async def test_a_host_path_that_can_not_be_made_is_told(world: World, tmp_path: Path) -> None:
+    wanted = pod({"hostPath": {"path": str(tmp_path / "no/f"), "type": "FileOrCreate"}})
+    with pytest.raises(VolumeError, match=f": open {tmp_path}/no/f: no such file or directory$"):
+        await world.prepare(wanted)
+
+
 async def test_what_unknown_pods_left_is_deleted(world: World) -> None:
     await world.prepare(pod({"emptyDir": {}}))
     for uid in ("known", "unknown"):
@@ -671,12 +677,18 @@ async def test_host_path_and_local_volumes(world: World, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ({"local": {"path": "/no/such"}}, 'path "/no/such" does not exist'),
+        (
+            {"local": {"path": "/no/such"}},
+            'NewMounter initialization failed for volume "pv" : path "/no/such" does not exist',
+        ),
         (
             {"csi": {"driver": "other.example", "volumeHandle": "x"}},
-            "driver name other.example not found in the list of registered CSI drivers",
+            'MountDevice failed for volume "pv" : driver name other.example not found in the list of registered CSI drivers',
         ),
-        ({"mountOptions": ["hard"], **CSI}, "mount options (hard) are not supported by this node"),
+        (
+            {"mountOptions": ["hard"], **CSI},
+            'SetUp failed for volume "pv" : mount options (hard) are not supported by this node',
+        ),
     ],
 )
 async def test_a_persistent_volume_that_can_not_be_had_is_told_by_its_name(
@@ -685,4 +697,4 @@ async def test_a_persistent_volume_that_can_not_be_had_is_told_by_its_name(
     world.objects.claims, world.objects.volumes = {"data": claim()}, {"pv": persistent(**spec)}
     with pytest.raises(VolumeError) as told:
         await world.prepare(pod(CLAIMED))
-    assert str(told.value) == f'MountVolume.SetUp failed for volume "pv" : {why}'
+    assert str(told.value) == f"MountVolume.{why}"
