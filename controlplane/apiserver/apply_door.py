@@ -55,18 +55,25 @@ async def _answer(records: AsyncGenerator[Record, None], accept: str, *, streame
     as_lines = "ndjson" in accept
     media = [("content-type", "application/x-ndjson" if as_lines else "text/plain; charset=utf-8")]
 
+    def line(record: Record) -> bytes:
+        return (orjson.dumps(as_json(record)) if as_lines else record.text.encode()) + b"\n"
+
     async def lines() -> AsyncGenerator[bytes, None]:
         async with aclosing(records):
             async for record in records:
-                yield (orjson.dumps(as_json(record)) if as_lines else record.text.encode()) + b"\n"
+                yield line(record)
 
     if streamed:
         return Response(200, media, stream=lines())
-    code, text = 200, b""
-    async for record in records:
-        code = record.code if isinstance(record, End) else code
-        text += (orjson.dumps(as_json(record)) if as_lines else record.text.encode()) + b"\n"
-    return Response(code, media, text)
+    told = [record async for record in records]
+    return Response(_code(told), media, b"".join(map(line, told)))
+
+
+def _code(told: list[Record]) -> int:
+    """The status code that the last record gives."""
+    end = told[-1]
+    assert isinstance(end, End)
+    return end.code
 
 
 def _results(told: Iterable[Record]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from controlplane.apiserver.apply_wait import until_gone, until_ready, until_the
 from kubeapi import codec, inert
 from kubeapi.client.client import Client, error_of
 from kubeapi.client.transport import Request, Response, Transport
+from kubeapi.core_v1.types import ServiceAccount
 from kubeapi.errors import ApiError, invalid_object
 from kubeapi.registry import Registry
 
@@ -68,11 +69,7 @@ class Work:
         """Apply all, prune, wait; a record for each step."""
         tally, done, made = Tally(), [], set()
         for item, would_be in zip(items, tried, strict=True):
-            outcome = would_be
-            if not self.asked.dry_run:
-                if item.kind.resource == "pods" and item.namespace in made:
-                    await self._account(item)
-                outcome = await self._applied(item)
+            outcome = would_be if self.asked.dry_run else await self._applied(item, made)
             if outcome.outcome == "created" and item.kind.resource == "namespaces":
                 made.add(item.name)
             if outcome.outcome != "failed":
@@ -80,7 +77,7 @@ class Work:
             yield tally.of(outcome)
         if self.asked.selector and not tally.failed:
             for item in await self._stale(items):
-                yield tally.of(await self._delete(item, "pruned"))
+                yield tally.of(await self._delete(item, "pruned", item.value["metadata"]["uid"]))
         if self.asked.wait:
             async with aclosing(until_ready(self.client, done, self.asked.seconds)) as states:
                 async for state in states:
@@ -101,8 +98,11 @@ class Work:
                     yield tally.of(state)
         yield tally.end("gone", self.asked)
 
-    async def _applied(self, item: Item) -> Outcome:
+    async def _applied(self, item: Item, made: set[str]) -> Outcome:
+        """Apply an object; `made` are the namespaces that this request has made."""
         try:
+            if item.kind.resource == "pods" and item.namespace in made:
+                await self._account(item)
             return await self._apply(item, dry_run=False)
         except ApiError as error:
             return Outcome(*item.key, "failed", error.message)
@@ -112,17 +112,15 @@ class Work:
         query += [("force", "true")] if self.asked.force else []
         query += [("dryRun", "All")] if dry_run else []
         before = await self._send("GET", item.path)
-        known, unknown = codec.known(item.kind, item.value)  # Strict has refused them; server-side apply always would
-        response = await self._send("PATCH", item.path, query, orjson.dumps(known), YAML_APPLY)
+        response = await self._send("PATCH", item.path, query, orjson.dumps(item.value), YAML_APPLY)
         if response.status not in (200, 201):
             raise error_of(response.body, response.status)
         same = "unchanged" if response.body == before.body else "configured"
-        warnings = [*(unknown if self.asked.validation == "Warn" else ()), *warnings_of(response)]
-        return Outcome(*item.key, "created" if response.status == 201 else same, warnings=tuple(warnings))
+        word = "created" if response.status == 201 else same
+        return Outcome(*item.key, word, warnings=tuple(warnings_of(response)))
 
-    async def _delete(self, item: Item, word: str) -> Outcome:
-        """Delete an object; with its uid known (prune) only that very one."""
-        uid = item.value.get("metadata", {}).get("uid") if word == "pruned" else None
+    async def _delete(self, item: Item, word: str, uid: str = "") -> Outcome:
+        """Delete an object, with `uid` only that very one; `word` is what to call it."""
         body = orjson.dumps({"preconditions": {"uid": uid}}) if uid else b""
         query = [("dryRun", "All")] if self.asked.dry_run else []
         query += [("propagationPolicy", self.asked.propagation)] if self.asked.propagation else []
@@ -148,12 +146,9 @@ class Work:
 
     async def _account(self, pod: Item) -> None:
         """A namespace made just now gets its default ServiceAccount from a controller, and no pod is admitted before."""
-        kind, name = (
-            self.registry.kind("v1", "ServiceAccount"),
-            pod.value["spec"].get("serviceAccountName") or "default",
-        )
-        assert kind is not None
-        await until_there(self.client, Item(kind, pod.namespace, name, {}), ACCOUNT_DEADLINE)
+        name = pod.value["spec"].get("serviceAccountName") or "default"
+        account = Item(self.registry.of(ServiceAccount), pod.namespace, name, {})
+        await until_there(self.client, account, ACCOUNT_DEADLINE)
 
     async def _send(
         self, method: str, path: str, query: list[tuple[str, str]] | None = None, body: bytes = b"", media: str = ""
