@@ -30,6 +30,7 @@ _CONTAINER = (
     Inert("resources.claims", SERVED_ALONE),
     Inert("resources.limits[ephemeral-storage]", "the scheduler counts it, but nobody is stopped who uses more"),
     Inert("volumeDevices", "volumes are file systems"),
+    Inert("volumeMounts.recursiveReadOnly", "the container is not made; its state says why", only=("Enabled",)),
 )
 POD_SPEC = (
     *(field.under("containers") for field in _CONTAINER),
@@ -40,14 +41,12 @@ POD_SPEC = (
     Inert("affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution", "only what is required counts"),
     Inert("affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution", "only what is required counts"),
     Inert("hostUsers", "users of the pod are users of the node", only=(False,)),
-    Inert("hostnameOverride", "hostname and subdomain count"),
     Inert("imagePullSecrets", LOGGED_IN),
     Inert("os.name", "nodes run Linux", only=("windows",)),
     Inert("priorityClassName", "the pod is scheduled before others, but none is evicted for it"),
     Inert("resourceClaims", SERVED_ALONE),
     Inert("resources", "limits and requests of containers count"),
     Inert("schedulingGroup", "pods are scheduled one by one"),
-    Inert("setHostnameAsFQDN", "the hostname is the pod's short one"),
     Inert("topologySpreadConstraints.whenUnsatisfiable", "only DoNotSchedule counts", only=("ScheduleAnyway",)),
     *(Inert(f"volumes.{name}", NO_PLUGIN) for name in (*PLUGINS, *OF_PODS_ONLY)),
     Inert("volumes.emptyDir.medium", NO_PLUGIN, unless=("Memory",)),
