@@ -53,7 +53,7 @@ def test_a_field_is_named_where_it_stands(spec: dict[str, Any], fields: list[str
 
 
 def test_of_a_changed_object_only_what_is_new_in_it_is_named() -> None:
-    before, after = pod(hostnameOverride="a"), pod(hostnameOverride="b", os={"name": "windows"})
+    before, after = pod(priorityClassName="a"), pod(priorityClassName="b", os={"name": "windows"})
     assert told("Pod", after, before) == ["spec.os.name"]
 
 
