@@ -166,11 +166,11 @@ class PodWorker:
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
         facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))
         status = status_of(as_told(pod, self._told), observed, known, facts, self._parts.clock.now())
-        before = {c.name: c for c in self._told.container_statuses}
+        earlier = self._told.container_statuses + self._told.init_container_statuses
+        looping = {c.name for c in earlier if c.state.waiting and c.state.waiting.reason == "CrashLoopBackOff"}
         for seen in status.container_statuses + status.init_container_statuses:
-            was = before.get(seen.name)
             waits = seen.state.waiting and seen.state.waiting.reason == "CrashLoopBackOff"
-            if waits and not (was and was.state.waiting):
+            if waits and seen.name not in looping:
                 why = f"Back-off restarting failed container {seen.name} in pod {full_name(pod)}"
                 self._parts.say(pod, field_path(pod, seen.name), "Warning", "BackOff", why)
         if status.reason == "DeadlineExceeded" and "DeadlineExceeded" not in (self._told.reason, pod.status.reason):

@@ -127,12 +127,14 @@ class _View:
             return status
         ended = ContainerState(terminated=self.terminated(seen))
         again = not self.resting and restarts(self.pod, template, seen, init=init)
-        if again and held:
-            status.state = ContainerState(waiting=ContainerStateWaiting(reason=held.reason, message=held.message))
-            status.last_state = ended
-        elif again and restart_at(seen, self.now) > self.now:
+        if (
+            again and restart_at(seen, self.now) > self.now
+        ):  # whatever failed then, now it is time that stands in the way
             message = crash_message(self.pod, template.name, seen)
             status.state = ContainerState(waiting=ContainerStateWaiting(reason="CrashLoopBackOff", message=message))
+            status.last_state = ended
+        elif again and held:
+            status.state = ContainerState(waiting=ContainerStateWaiting(reason=held.reason, message=held.message))
             status.last_state = ended
         else:
             status.state = ended

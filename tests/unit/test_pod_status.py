@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agent.plan import Known, Observed
+import pytest
+
+from agent.plan import Known, Observed, Waiting
+from agent.runtime.protocol import Container as Ended
+from agent.runtime.protocol import PodRef
 from agent.status import Facts, as_told, status_of
 from kubeapi.core_v1.types import Container, Pod, PodCondition, PodSpec, PodStatus
 from kubeapi.meta_v1.types import ObjectMeta
@@ -36,6 +40,16 @@ def test_without_anything_told_the_object_is_gone_on_from() -> None:
     earlier = NOW - timedelta(hours=1)
     adopted = told_at(shown(PodCondition(type="Ready", status="False", last_transition_time=earlier)), 0, PodStatus())
     assert times(adopted) == {earlier}
+
+
+@pytest.mark.parametrize(("crashes", "reason"), [(0, "PostStartHookError"), (1, "CrashLoopBackOff")])
+def test_a_container_that_waits_for_its_back_off_says_so_whatever_ended_it(crashes: int, reason: str) -> None:
+    ref = PodRef("ns", "p", "u")
+    dead = Ended("c0", ref, "c", 0, "s0", "exited", crashes, started_at=NOW - timedelta(seconds=1), finished_at=NOW)
+    known = Known(waiting={"c": Waiting("PostStartHookError", "why")})
+    status = status_of(shown(), Observed((), (dead,)), known, Facts("192.0.2.1", {}), NOW)
+    assert status.container_statuses[0].state.waiting.reason == reason
+    assert status.container_statuses[0].last_state.terminated.reason == "Completed"
 
 
 def test_conditions_of_others_come_from_the_object() -> None:
