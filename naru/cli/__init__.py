@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(usage())
         return 0
     if words[0] not in COMMANDS:
-        print(f"naru: there is no command {words[0]!r}\n\n{usage()}", file=sys.stderr)
+        print(f"{usage()}\n\nnaru: there is no command {words[0]!r}", file=sys.stderr)
         return 2
     try:
         options = parser_for(words[0]).parse_args(words[1:])
