@@ -51,7 +51,7 @@ class Recorder:
 
     def __init__(self, client: Client, component: str, host: str = "", *, clock: Clock, series: bool = False) -> None:
         self._client, self._component, self._host, self._clock = client, component, host, clock
-        self._series = series
+        self._series, self._stamp = series, 0
         self._queue: asyncio.Queue[_Said] = asyncio.Queue()
         self._written: OrderedDict[tuple[str, ...], _Written] = OrderedDict()
         self._similar: OrderedDict[tuple[str, ...], tuple[set[str], datetime]] = OrderedDict()
@@ -125,9 +125,8 @@ class Recorder:
         known = self._written.pop(key, None)
         if known is not None and (await self._again(said, known, key)):
             return
-        stamp = int(said.at.timestamp() * 1e9)
         event = Event(
-            metadata=ObjectMeta(name=f"{ref.name}.{stamp:x}", namespace=ref.namespace or "default"),
+            metadata=ObjectMeta(name=self._name(said), namespace=ref.namespace or "default"),
             involved_object=ref,
             type=said.type,
             reason=said.reason,
@@ -141,15 +140,20 @@ class Recorder:
         else:
             event.source = EventSource(component=self._component, host=self._host)
             event.first_timestamp, event.last_timestamp, event.count = said.at, said.at, 1
-        for number in range(_TRIES):
+        for _ in range(_TRIES):
             try:
                 await self._client.create(event)
                 break
             except ApiError as error:
                 if error.reason != "AlreadyExists":
                     raise
-                event.metadata.name = f"{ref.name}.{stamp + number + 1:x}"
+                event.metadata.name = self._name(said)
         _remember(self._written, key, _Written(event.metadata.name, 1))
+
+    def _name(self, said: _Said) -> str:
+        """A name that this recorder has not given yet: the object's and the time in nanoseconds."""
+        self._stamp = max(int(said.at.timestamp() * 1e9), self._stamp + 1)
+        return f"{said.reference.name}.{self._stamp:x}"
 
     async def _again(self, said: _Said, known: _Written, key: tuple[str, ...]) -> bool:
         times = known.times + 1
