@@ -113,7 +113,6 @@ async def test_a_json_list_and_a_list_are_as_good_as_a_stream(door: Door) -> Non
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: nope}\n", 404, 'namespaces "nope" not found'),
         (config("good"), 400, "stands twice"),
         ("just text", 400, "an object is a map of fields"),
-        ("[" * 900 + "]" * 900, 400, "exceeded max depth"),
         ("[" * 9000 + "]" * 9000, 400, "exceeded max depth"),
         ("apiVersion: v1\nkind: List\nitems: 5\n", 400, "items of a List are a list"),
         ("{kind: [1], apiVersion: v1}", 400, "Object 'Kind' is missing"),
