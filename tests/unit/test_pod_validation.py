@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from kubeapi.core_v1.types import Pod
-from kubeapi.core_v1.validation.podchange import validate_ephemeral_containers, validate_resize
 from kubeapi.registry import load
 
 ROW = next(kind for kind in load() if kind.kind == "Pod")
@@ -160,6 +159,16 @@ def test_the_pod_as_a_whole(spec: dict[str, Any], expected: list[str]) -> None:
 )
 def test_containers(container: dict[str, Any], expected: list[str]) -> None:
     assert refused(pod(containers=[container]), "spec.containers[0].") == expected
+
+
+def test_ephemeral_containers_have_little() -> None:
+    debug = {"name": "c", "image": "i", "ports": [{"containerPort": 1}], "targetContainerName": "x"}
+    assert refused(pod(ephemeralContainers=[debug]), "spec.ephemeralContainers[0].") == [
+        "Duplicate name",
+        "NotFound targetContainerName",
+        "Forbidden ports",
+        "Forbidden spec.ephemeralContainers",
+    ]
 
 
 def test_init_containers_end_unless_they_are_sidecars() -> None:
@@ -334,33 +343,6 @@ def test_a_pod_has_one_address_of_each_family() -> None:
         {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}], "hostIP": "1.1.1.1", "hostIPs": [{"ip": "2.2.2.2"}]}
     )
     assert [c.field for c in ROW.validate_status(twice, pod())] == ["status.hostIPs[0].ip", "status.podIPs"]
-
-
-def test_ephemeral_containers_are_only_added() -> None:
-    debug = {"name": "d", "image": "i", "targetContainerName": "c"}
-    old, new = pod(), pod(ephemeralContainers=[debug])
-    assert validate_ephemeral_containers(new, old) == []
-    assert [c.message for c in validate_ephemeral_containers(old, new)] == [
-        'Forbidden: existing ephemeral containers "d" may not be removed\n'
-    ]
-    wrong = pod(ephemeralContainers=[debug | {"ports": [{"containerPort": 1}], "targetContainerName": "x"}])
-    assert [c.field.rpartition(".")[2] for c in validate_ephemeral_containers(wrong, old)] == [
-        "targetContainerName",
-        "ports",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("amounts", "message"),
-    [
-        ({"cpu": "2", "memory": "1Gi"}, ""),
-        ({"cpu": "2"}, "resource requests cannot be removed"),
-        ({"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}, "only cpu and memory resources are mutable"),
-    ],
-)
-def test_what_may_be_resized(amounts: dict[str, str], message: str) -> None:
-    old, new = (pod(containers=[{"resources": {"requests": r}}]) for r in ({"cpu": "1", "memory": "1Gi"}, amounts))
-    assert [message in cause.message for cause in validate_resize(new, old)] == ([True] if message else [])
 
 
 def test_values_and_words_are_those_of_kubernetes() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kubeapi.core_v1.defaults.pod import tag_of
 from kubeapi.core_v1.strategy import create_pod
-from kubeapi.core_v1.types import ConfigMap, Pod
+from kubeapi.core_v1.types import ConfigMap, Pod, Service
 from kubeapi.meta_v1.columns import short_duration
 from kubeapi.registry import Kind, load
 
@@ -85,6 +85,67 @@ def test_limits_are_requests_unless_said_otherwise() -> None:
 )
 def test_containers_that_are_refused(container: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert causes(pod(containers=[container])) == [(why, f"spec.containers[0].{field}") for why, field in expected]
+
+
+OWN = {"labelSelector": {"matchLabels": {"app": "a"}}, "matchLabelKeys": ["version", "none"], "topologyKey": "zone"}
+
+
+def test_a_pod_selects_those_with_its_own_labels() -> None:
+    spread = OWN | {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [OWN]}}
+    made = pod(topologySpreadConstraints=[spread], affinity=apart)
+    made.metadata.labels = {"version": "2"}
+    create_pod(made)
+    assert made.spec.affinity is not None and made.spec.affinity.pod_anti_affinity is not None
+    (term,) = made.spec.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution
+    for selector in (term.label_selector, made.spec.topology_spread_constraints[0].label_selector):
+        assert selector is not None
+        assert [(e.key, e.operator, e.values) for e in selector.match_expressions] == [("version", "In", ["2"])]
+
+
+def test_a_gated_pod_says_why_it_waits() -> None:
+    made = pod(schedulingGates=[{"name": "example.com/gate"}])
+    create_pod(made)
+    assert [(c.type, c.status, c.reason) for c in made.status.conditions] == [
+        ("PodScheduled", "False", "SchedulingGated")
+    ]
+
+
+def service(**spec: Any) -> Service:
+    return Service.model_validate({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}], **spec}})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gone"),
+    [
+        ({"type": "NodePort"}, {"type": "ClusterIP"}, {"external_traffic_policy"}),
+        (
+            {"type": "ClusterIP", "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]},
+            {"type": "ExternalName"},
+            {"cluster_ip", "cluster_ips"},
+        ),
+        (
+            {"type": "LoadBalancer", "loadBalancerClass": "a/b"},
+            {"type": "NodePort"},
+            {"allocate_load_balancer_node_ports", "load_balancer_class"},
+        ),
+        (
+            {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 30001},
+            {"type": "ClusterIP"},
+            {"allocate_load_balancer_node_ports", "external_traffic_policy", "health_check_node_port"},
+        ),
+    ],
+)
+def test_a_service_keeps_only_what_its_new_type_needs(old: dict[str, Any], new: dict[str, Any], gone: set[str]) -> None:
+    before = service(**old)
+    row("Service").default(before)
+    after = before.clone()
+    after.spec.type = new["type"]
+    row("Service").prepare_update(after, before)
+    changed = {
+        name for name in type(after.spec).model_fields if getattr(after.spec, name) != getattr(before.spec, name)
+    }
+    assert changed == gone | {"type"}
 
 
 def test_a_pod_changes_its_image_and_little_else() -> None:

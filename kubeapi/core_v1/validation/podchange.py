@@ -1,10 +1,8 @@
-"""What may change of a pod, through each of its doors."""
+"""What may change of a pod, and of its status."""
 
 from __future__ import annotations
 
-from kubeapi import quantity
-from kubeapi.core_v1.strategy import qos_class
-from kubeapi.core_v1.types import Container, ContainerStatus, NodeSelectorTerm, Pod, PodSpec, Toleration
+from kubeapi.core_v1.types import ContainerStatus, NodeSelectorTerm, Pod, PodSpec, Toleration
 from kubeapi.core_v1.types.references import NodeSelector
 from kubeapi.core_v1.validation.containers import is_sidecar
 from kubeapi.core_v1.validation.network import one_of_each_family, validate_address
@@ -18,7 +16,6 @@ CHANGEABLE = (
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
-RESIZED = ("cpu", "memory")
 SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 REQUIRED = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
 
@@ -185,68 +182,4 @@ def _validate_addresses(pod: Pod) -> list[Cause]:
         if not one_of_each_family(addresses):
             told = "may specify no more than one IP for each IP family"
             found.append(invalid(f"status.{field}", [{"IP": a} for a in addresses], told))
-    return found
-
-
-def validate_ephemeral_containers(new: Pod, old: Pod) -> list[Cause]:
-    """Ephemeral containers are added; they never change or go."""
-    if MIRROR in old.metadata.annotations:
-        return [forbidden("", "static pods do not support ephemeral containers")]
-    found = validate_meta_update(new.metadata, old.metadata) + validate_whole_pod(new)
-    after = {container.name: container for container in new.spec.ephemeral_containers}
-    for container in old.spec.ephemeral_containers:
-        if after.get(container.name) != container:
-            verb = "changed" if container.name in after else "removed"
-            told = f'existing ephemeral containers "{container.name}" may not be {verb}\n'
-            found.append(forbidden("spec.ephemeralContainers", told))
-    return found
-
-
-def validate_resize(new: Pod, old: Pod) -> list[Cause]:
-    """Of a running pod, processors and memory may change (KEP-1287)."""
-    if MIRROR in old.metadata.annotations:
-        return [forbidden("", "static pods cannot be resized")]
-    if old.spec.os is not None and old.spec.os.name == "windows":
-        return [forbidden("", "windows pods cannot be resized")]
-    found = validate_meta_update(new.metadata, old.metadata) + validate_whole_pod(new)
-    if qos_class(new) != qos_class(old):
-        told = "Pod QOS Class may not change as a result of resizing"
-        found.append(invalid("spec", new.status.qos_class, told))
-    kept = new.spec.clone()
-    for field, name in (("initContainers", "init_containers"), ("containers", "containers")):
-        after: list[Container] = getattr(kept, name)
-        before: list[Container] = getattr(old.spec, name)
-        if len(after) != len(before):
-            return [*found, forbidden("spec", "only cpu and memory resources are mutable")]
-        for i, (container, was) in enumerate(zip(after, before, strict=True)):
-            if name == "containers" or is_sidecar(was):
-                found += _validate_resized(container, was, f"spec.{field}[{i}].resources")
-                for amounts, had in (
-                    (container.resources.limits, was.resources.limits),
-                    (container.resources.requests, was.resources.requests),
-                ):
-                    for resource in RESIZED:
-                        amounts.pop(resource, None)
-                        if resource in had:
-                            amounts[resource] = had[resource]
-            elif container != was:
-                found.append(forbidden("spec", "resources for non-sidecar init containers are immutable"))
-    if not found and kept != old.spec:
-        found.append(forbidden("spec", "only cpu and memory resources are mutable"))
-    return found
-
-
-def _validate_resized(new: Container, old: Container, path: str) -> list[Cause]:
-    found: list[Cause] = []
-    for field, after, before in (
-        ("requests", new.resources.requests, old.resources.requests),
-        ("limits", new.resources.limits, old.resources.limits),
-    ):
-        if before.keys() - after.keys():
-            found.append(forbidden(f"{path}.{field}", f"resource {field} cannot be removed"))
-    restarts = any(p.resource_name == "memory" and p.restart_policy == "RestartContainer" for p in new.resize_policy)
-    limit, was = new.resources.limits.get("memory"), old.resources.limits.get("memory")
-    if limit is not None and was is not None and quantity.parse(limit) < quantity.parse(was) and not restarts:
-        told = "memory limits cannot be decreased unless resizePolicy is RestartContainer"
-        found.append(forbidden(f"{path}.limits[memory]", told))
     return found
