@@ -118,5 +118,6 @@ def container_spec(
         stdin=container.stdin,
         stdin_once=container.stdin_once,
         tty=container.tty,
+        stop_signal=(container.lifecycle.stop_signal or "") if container.lifecycle else "",
         message_path=message_path,
     )

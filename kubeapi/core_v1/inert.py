@@ -25,7 +25,6 @@ _CONTAINER = (
     *(field.under("securityContext") for field in _SECURITY),
     Inert("securityContext.procMount", "/proc is masked as the engine does it", unless=("Default",)),
     Inert("env.valueFrom.fileKeyRef", "the variable is missing"),
-    Inert("lifecycle.stopSignal", "the image's stop signal, or SIGTERM, ends the container"),
     Inert("resizePolicy", "containers are not resized in place"),
     Inert("resources.claims", SERVED_ALONE),
     Inert("resources.limits[ephemeral-storage]", "the scheduler counts it, but nobody is stopped who uses more"),

@@ -168,3 +168,16 @@ async def test_deleted_pod_leaves_nothing_on_the_engine(world: World) -> None:
             await world.forgotten.wait()
         assert await world.runtime.observe() == ([], [])
         assert ("Normal", "Killing", "Stopping container c") in world.events
+
+
+async def test_a_container_is_ended_by_the_signal_that_it_asks_for(world: World) -> None:
+    command = ["sh", "-c", "trap 'echo by USR1 >/dev/termination-log; exit 7' USR1; sleep 999 & wait"]
+    asked = container(command=command, lifecycle={"stopSignal": "SIGUSR1"})
+    async with world.run({"containers": [asked], "restartPolicy": "Never", "os": {"name": "linux"}}) as worker:
+        await world.until(lambda s: s.phase == "Running")
+        gone = worker.pod.clone()
+        gone.metadata.deletion_timestamp, gone.metadata.deletion_grace_period_seconds = datetime.now(UTC), 5
+        worker.update(gone)
+        await world.until(lambda s: bool(s.container_statuses[0].state.terminated))
+        ended = world.status.container_statuses[0].state.terminated
+        assert (ended.exit_code, ended.message) == (7, "by USR1\n")
