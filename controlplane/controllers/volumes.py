@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from controlplane.controllers.controller import Controller, split
+from controlplane.controllers.controller import Controller, itself, split
 from controlplane.controllers.pods import is_finished
 from controlplane.scheduler.scheduler import SELECTED_NODE
 from controlplane.scheduler.snapshot import amount
@@ -103,7 +103,7 @@ class VolumeController(Controller):
     workers: ClassVar[int] = 1  # two claims must not take one volume
 
     def setup(self) -> None:
-        self._claims = self.watch(PersistentVolumeClaim, _claim_and_volume)
+        self._claims = self.watch(PersistentVolumeClaim, itself)
         self._volumes = self.watch(PersistentVolume, self._of_volume)
         self._classes = self.watch(StorageClass, lambda _: self._unbound())
         self._pods = self.watch(Pod, _claims_of, facts=lambda p: (p.spec.volumes, p.spec.node_name, is_finished(p)))
@@ -124,7 +124,10 @@ class VolumeController(Controller):
                 await self._reconcile_volume(volume)
             return
         claim = self._claims.get(namespace, name)
-        if claim is None:
+        if claim is None:  # its volume is released, also one of which the claim had not heard yet
+            for volume in self._volumes.list():
+                if (ref := volume.spec.claim_ref) and (ref.namespace, ref.name) == (namespace, name):
+                    self.queue.add(f"/{volume.metadata.name}")
             return
         if claim.metadata.deletion_timestamp is not None:
             in_use = any(
@@ -215,12 +218,6 @@ class VolumeController(Controller):
         changed = obj.clone()
         changed.metadata.finalizers = [f for f in changed.metadata.finalizers if f != finalizer]
         await self.client.update(changed)
-
-
-def _claim_and_volume(claim: PersistentVolumeClaim) -> list[str]:
-    """A claim that goes releases its volume."""
-    volume = [f"/{claim.spec.volume_name}"] if claim.spec.volume_name else []
-    return [f"{claim.metadata.namespace}/{claim.metadata.name}", *volume]
 
 
 def _claims_of(pod: Pod) -> list[str]:
