@@ -296,18 +296,24 @@ class DockerRuntime:
     # Inside containers
 
     async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult:
-        """Run a command to its end; TimeoutError after so many seconds (the command is left to itself)."""
-        said = {1: b"", 2: b""}
-        async with asyncio.timeout(seconds):
-            session = await self.open_exec(container_id, command, tty=False, stdin=False)
-            try:
+        """Run a command to its end; TimeoutError after so many seconds, and the command's process is ended."""
+        said, session = {1: b"", 2: b""}, None
+        try:
+            async with asyncio.timeout(seconds):
+                session = await self.open_exec(container_id, command, tty=False, stdin=False)
                 async for stream, data in session.chunks():
                     said[stream] += data
                 return ExecResult(await session.exit_code(), said[1], said[2])
-            finally:
+        except TimeoutError:
+            if session:
+                with contextlib.suppress(EngineError):  # that it took too long is what counts
+                    await session.kill()
+            raise
+        finally:
+            if session:
                 await session.close()
 
-    async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> ExecSession:
+    async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> Attached:
         """A command with its streams open."""
         made = await self._call(lambda c: c.exec_create(container_id, command, stdin=stdin, tty=tty))
         body = b'{"Detach": false, "Tty": %s}' % (b"true" if tty else b"false")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
@@ -120,9 +122,16 @@ class Attached:
             await asyncio.sleep(delay)
             delay = min(2 * delay, longest)
 
+    async def kill(self) -> None:
+        """End the command; the engine has no call for that, but knows its process."""
+        seen = await self._call(lambda c: c.exec_inspect(self._exec_id))
+        if seen["Running"] and seen["Pid"]:
+            with contextlib.suppress(ProcessLookupError):  # it was faster
+                os.kill(seen["Pid"], signal.SIGKILL)
+
     async def close(self) -> None:
-        """Leave the streams."""
-        self._writer.close()
+        """Leave the streams; what the command has not read of its input is dropped, or the connection would wait for it."""
+        self._writer.transport.abort()
 
 
 def split_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:

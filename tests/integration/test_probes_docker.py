@@ -86,8 +86,10 @@ async def test_commands_in_a_container(node: Node) -> None:
     container = await node.run("sleep", "999")
     assert await look(node, container, **command("true")) == Finding(True)
     assert await look(node, container, **command("sh", "-c", "echo no; exit 3")) == Finding(False, "no\n")
-    late = await look(node, container, **command("sleep", "999"))
-    assert late == Finding(False, 'command timed out: "sleep 999" timed out after 1s')
+    late = await look(node, container, **command("sleep", "998"))
+    assert late == Finding(False, 'command timed out: "sleep 998" timed out after 1s')
+    left = await node.runtime.exec(container, ["sh", "-c", "cat /proc/[0-9]*/cmdline"], 5)
+    assert b"999" in left.stdout and b"998" not in left.stdout
     with pytest.raises(ProbeError, match="executable file not found"):
         await look(node, container, **command("nonesuch"))
 
