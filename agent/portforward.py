@@ -88,10 +88,10 @@ class _Request:
     abandoned: bool = False
 
     def abandon(self) -> None:
-        """The client wants no more of it."""
+        """The client wants no more of it, nor waits until the pod has read what it said."""
         self.abandoned = True
         if self.writer is not None:
-            self.writer.close()
+            self.writer.transport.abort()
 
     def discard(self) -> None:
         """Forget what nobody will read: whoever waits to say more must not wait for ever."""
@@ -164,7 +164,7 @@ class PortForward:
         try:
             reader, request.writer = await self._connect(request.port)
             if request.abandoned:
-                request.writer.close()
+                request.abandon()
             await self._pump(request, reader, request.writer)
         except OSError as error:
             failed = (
@@ -185,10 +185,13 @@ class PortForward:
             with contextlib.suppress(ConnectionError):
                 while chunk := await reader.read(CHUNK):
                     await self._client.send_bytes(spdy.data(request.data, chunk))
+            writer.close()
+        except asyncio.CancelledError:
+            request.abandon()
+            raise
         finally:
             upward.cancel()
             await asyncio.gather(upward, return_exceptions=True)
-            writer.close()
 
 
 async def _drain(inbox: asyncio.Queue[bytes], writer: asyncio.StreamWriter) -> None:

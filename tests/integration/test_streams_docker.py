@@ -107,6 +107,19 @@ async def settles(holds: Callable[[], T]) -> T:
             await asyncio.sleep(0.02)
 
 
+class Held:
+    """What this process holds now: threads, less those of the engine's pool, and open files."""
+
+    def __init__(self) -> None:
+        self.threads = len([t for t in threading.enumerate() if not t.name.startswith("docker_")])
+        self.files = len(list(Path("/proc/self/fd").iterdir()))
+
+    def is_all(self) -> bool:
+        """Whether no more than that is held now."""
+        now = Held()
+        return now.threads <= self.threads and now.files <= self.files
+
+
 async def said(socket: aiohttp.ClientWebSocketResponse) -> dict[int, bytes]:
     """All that the server says until it closes, by channel; the status decoded."""
     got: dict[int, bytes] = {}
@@ -181,16 +194,11 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(world: World) -> Non
     await world.run("sleep", "999")
     async with world.exec("true") as socket:
         await said(socket)
-
-    def held() -> tuple[int, int]:
-        beside_the_pool = [t for t in threading.enumerate() if not t.name.startswith("docker_")]
-        return len(beside_the_pool), len(list(Path("/proc/self/fd").iterdir()))
-
-    before = held()
+    before = Held()
     for _ in range(20):
         async with world.exec("sleep", "998") as socket:
             await socket.receive()
-    await settles(lambda: held() <= before)
+    await settles(before.is_all)
 
 
 async def test_a_client_that_has_gone_silent_is_let_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
