@@ -21,6 +21,7 @@ from kubeapi.client.client import Client, error_of
 from kubeapi.client.transport import Request, Response, Transport
 from kubeapi.core_v1.types import ServiceAccount
 from kubeapi.errors import ApiError, invalid_object
+from kubeapi.meta_v1.types import DeleteOptions, Preconditions
 from kubeapi.registry import Registry
 
 YAML_APPLY = "application/apply-patch+yaml"
@@ -67,7 +68,8 @@ class Work:
 
     async def apply(self, items: list[Item], tried: list[Outcome]) -> AsyncGenerator[Record, None]:
         """Apply all, prune, wait; a record for each step."""
-        tally, done, made = Tally(), [], set()
+        tally, done = Tally(), []
+        made: set[str] = set()
         for item, would_be in zip(items, tried, strict=True):
             outcome = would_be if self.asked.dry_run else await self._applied(item, made)
             if outcome.outcome == "created" and item.kind.resource == "namespaces":
@@ -121,10 +123,10 @@ class Work:
 
     async def _delete(self, item: Item, word: str, uid: str = "") -> Outcome:
         """Delete an object, with `uid` only that very one; `word` is what to call it."""
-        body = orjson.dumps({"preconditions": {"uid": uid}}) if uid else b""
-        query = [("dryRun", "All")] if self.asked.dry_run else []
-        query += [("propagationPolicy", self.asked.propagation)] if self.asked.propagation else []
-        response = await self._send("DELETE", item.path, query, body)
+        options = DeleteOptions(preconditions=Preconditions(uid=uid) if uid else None)
+        options.dry_run = ["All"] if self.asked.dry_run else []
+        options.propagation_policy = self.asked.propagation or None
+        response = await self._send("DELETE", item.path, body=options.to_json())
         if response.status >= 400 and response.status != 404:
             return Outcome(*item.key, "failed", error_of(response.body, response.status).message)
         return Outcome(*item.key, "absent" if response.status == 404 else word)

@@ -174,6 +174,15 @@ async def test_warnings_stand_beside_their_object(door: Door) -> None:
     assert json.loads(response.body)["results"][0]["warnings"] == ['unknown field "wat"']
 
 
+async def test_a_field_that_nothing_acts_on_is_named_before_and_after(door: Door) -> None:
+    labelled = DEPLOYMENT.replace(
+        "spec: {containers", "spec: {securityContext: {seLinuxOptions: {level: s0}}, containers"
+    )
+    for query in ({"dryRun": "All"}, {}):
+        said = await door.lines(NAMESPACE + labelled, **query)
+        assert said[2].startswith("  Warning: spec.template.spec.securityContext.seLinuxOptions: ")
+
+
 async def test_a_field_that_another_manager_holds_is_a_conflict_until_it_is_forced(door: Door) -> None:
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"k": "theirs"}}
     await door.client.patch(ConfigMap, "one", theirs, "default", "apply", manager="kubectl")
