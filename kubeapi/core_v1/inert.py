@@ -13,6 +13,7 @@ OF_PODS_ONLY = ("csi", "ephemeral", "image")
 NO_PLUGIN = "no node can mount it; its pod waits with an Event (FailedMount)"
 ENGINE_PROFILE = "containers run with the engine's own profile"
 LOGGED_IN = "images are pulled with what the engine itself is logged in with"
+NO_GRPC = "the probe is never asked; an Event (Unhealthy) says so each time"
 SERVED_ALONE = "the API server offers no such resource"
 
 _SECURITY = (
@@ -26,6 +27,7 @@ _CONTAINER = (
     Inert("securityContext.procMount", "/proc is masked as the engine does it", unless=("Default",)),
     Inert("env.valueFrom.fileKeyRef", "the variable is missing"),
     Inert("resizePolicy", "containers are not resized in place"),
+    *(Inert(f"{kind}Probe.grpc", NO_GRPC) for kind in ("liveness", "readiness", "startup")),
     Inert("resources.claims", SERVED_ALONE),
     Inert("resources.limits[ephemeral-storage]", "the scheduler counts it, but nobody is stopped who uses more"),
     Inert("volumeDevices", "volumes are file systems"),
