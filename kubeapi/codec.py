@@ -34,20 +34,37 @@ NOT_EMBEDDED = {
         "volumeMode", "nodeAffinity", "volumeAttributesClassName",
     },
 }  # fmt: skip
+ZEROS: dict[str, Any] = {"bool": False, "int32": 0, "int64": 0, "float64": 0, "intstr.IntOrString": 0}
 PROBE_HANDLERS = {"exec", "httpGet", "tcpSocket", "grpc"}
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: times stay text, a key that stands twice is an error."""
+class Unreadable(ValueError):  # noqa: N818 - what it says of a body
+    """A body is no object of its kind; the text is that of Go's decoder."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as Kubernetes reads it: times stay text, `<<` merges, a key that stands twice is an error."""
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self._checked = set[int]()
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Merge what `<<` names, after a look at the keys: later they may stand there twice by right."""
+        if id(node) not in self._checked:
+            self._checked.add(id(node))
+            self._refuse_repeated(node)
+        super().flatten_mapping(node)
+
+    def _refuse_repeated(self, node: Any) -> None:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, (str, int, float, bool)) or key in seen:
                 raise yaml.YAMLError(f'line {key_node.start_mark.line + 1}: key "{key}" already set in map')
             seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -96,20 +113,30 @@ def _key_text(key: Any) -> str:
 
 def decode(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[str]]:
     """The object in a JSON body, and warnings. Raises ApiError 400 in Kubernetes' words."""
+    try:
+        obj, told = read(kind, body, validation)
+    except Unreadable as why:
+        raise _refused(kind, str(why)) from None
+    if told and validation == "Strict":
+        raise _refused(kind, "strict decoding error: " + ", ".join(told))
+    return obj, told
+
+
+def read(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[str]]:
+    """The object in a JSON body, and what a strict reader refuses of it. Raises Unreadable; ApiError 400 for no object."""
     unknown: list[str] = []
     try:
-        repeated = repeated_fields(body) if validation == "Strict" else []
+        repeated = repeated_fields(body) if validation != "Ignore" else []
         try:
             obj: Model = kind.model.from_json(body)
         except pydantic.ValidationError:
             obj, unknown = _slowly(kind, body)
     except RecursionError:
-        raise _refused(kind, "exceeded max depth") from None
-    told = [f'unknown field "{field}"' for field in unknown] + [f'duplicate field "{field}"' for field in repeated]
+        raise Unreadable("exceeded max depth") from None
     _check_type(kind, obj)
-    if told and validation == "Strict":
-        raise _refused(kind, "strict decoding error: " + ", ".join(told))
-    return obj, told if validation == "Warn" else []
+    if validation == "Ignore":
+        return obj, []
+    return obj, [f'unknown field "{field}"' for field in unknown] + [f'duplicate field "{field}"' for field in repeated]
 
 
 def _check_type(kind: Kind, obj: Any) -> None:
@@ -138,26 +165,36 @@ def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
             "couldn't get version/kind; json parse error: json: cannot unmarshal "
             f"{json_type(value)} into Go value of type struct {{ APIVersion string; Kind string }}"
         )
-    value = without_nulls(value)
-    unknown = [*drop_unknown(schema_of(kind.model), value)]
+    schema = schema_of(kind.model)
+    value = without_nulls(value, schema)
+    unknown = [*drop_unknown(schema, value)]
     try:
         return kind.model.from_json(orjson.dumps(value)), unknown
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise _refused(kind, _in_gos_words(schema_of(kind.model), value, first["loc"])) from None
+        raise Unreadable(_in_gos_words(schema, value, first["loc"])) from None
 
 
 def _refused(kind: Kind, why: str) -> ApiError:
     return bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
 
 
-def without_nulls(value: Any) -> Any:
-    """A copy without null members: for Go, null leaves a field as it is."""
+def without_nulls(value: Any, schema: Schema | None) -> Any:
+    """A copy in which null is what Go makes of it: a struct's field stays as it is, an element is its type's zero."""
     if isinstance(value, dict):
-        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+        if schema is None or schema.kind == "struct":
+            fields = schema.fields if schema is not None else {}
+            return {k: without_nulls(v, fields.get(k)) for k, v in value.items() if v is not None}
+        return {k: _element(v, schema.element) for k, v in value.items()}
     if isinstance(value, list):
-        return [without_nulls(v) for v in value]
+        return [_element(v, schema.element if schema is not None else None) for v in value]
     return value
+
+
+def _element(value: Any, schema: Schema | None) -> Any:
+    if value is not None or schema is None:
+        return without_nulls(value, schema)
+    return {"struct": {}, "map": {}, "list": []}.get(schema.kind, ZEROS.get(schema.go_name, ""))
 
 
 def drop_unknown(schema: Schema, value: Any, path: Path = ()) -> Iterable[str]:
@@ -178,6 +215,12 @@ def drop_unknown(schema: Schema, value: Any, path: Path = ()) -> Iterable[str]:
             pairs = value.items()
         for key, item in pairs:
             yield from drop_unknown(schema.element, item, (*path, key))
+
+
+def known(kind: Kind, value: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A copy of an object's JSON without the fields that its kind does not know, and a warning for each of those."""
+    rest = without_nulls(value, schema_of(kind.model))
+    return rest, [f'unknown field "{field}"' for field in drop_unknown(schema_of(kind.model), rest)]
 
 
 def shown_path(path: Iterable[str | int]) -> str:
@@ -248,29 +291,30 @@ def embedded_in(struct: str, field: str) -> str:
 
 
 def repeated_fields(body: bytes) -> list[str]:
-    """The fields that stand twice in one JSON object, by path. Reads the body once more, so only for Strict."""
-    found: list[str] = []
+    """The fields that stand twice in one JSON object, by path. Reads the body once more."""
+    twice: dict[
+        int, tuple[dict[str, Any], list[str]]
+    ] = {}  # by id: an object (kept, so that its id stays its own), its keys
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        once: dict[str, Any] = {}
-        for key, value in items:
-            if key in once:
-                once.setdefault("\0twice", []).append(key)
-            once[key] = value
+        once = dict(items)
+        if len(once) != len(items):
+            names = [name for name, _ in items]
+            twice[id(once)] = once, [name for name in once if names.count(name) > 1]
         return once
 
-    def walk(value: Any, path: Path) -> None:
+    def walk(value: Any, path: Path) -> Iterable[str]:
         if isinstance(value, dict):
-            found.extend(shown_path((*path, key)) for key in value.get("\0twice", ()))
+            if id(value) in twice:
+                yield from (shown_path((*path, key)) for key in twice[id(value)][1])
             for key, item in value.items():
-                if key != "\0twice":
-                    walk(item, (*path, key))
+                yield from walk(item, (*path, key))
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                walk(item, (*path, index))
+                yield from walk(item, (*path, index))
 
     try:
-        walk(json.loads(body, object_pairs_hook=pairs), ())
+        value = json.loads(body, object_pairs_hook=pairs)
     except ValueError:
         return []  # what is no JSON is told by the decoder
-    return found
+    return [*walk(value, ())] if twice else []

@@ -4,6 +4,7 @@ TaintNodesByCondition, storage and Service allocation."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from random import Random
@@ -29,14 +30,12 @@ class Admission:
         self.store, self.rng, self.ranges = store, rng, ranges or Ranges()
         self._allocating = asyncio.Lock()
 
-    async def admit_create(self, kind: Kind, obj: Any, *, dry_run: bool) -> None:
+    async def admit_create(self, kind: Kind, obj: Any) -> None:
         """Complete a new object in place."""
         await namespaces.admit(self.store, kind, obj)
         match kind.resource:
             case "pods":
                 await pods.admit(self.store, obj, self.rng)
-            case "services":
-                await self._allocate(obj, None, dry_run)
             case "persistentvolumeclaims" | "persistentvolumes":
                 await storage.admit(self.store, kind, obj)
             case "namespaces":
@@ -44,22 +43,20 @@ class Admission:
             case "nodes":
                 nodes.taint(obj)
 
-    async def admit_update(self, kind: Kind, new: Any, old: Any, *, dry_run: bool) -> None:
+    async def admit_update(self, kind: Kind, new: Any, old: Any) -> None:
         """Complete a changed object in place."""
         match kind.resource:
             case "pods":
                 pods.tolerate(new)
-            case "services":
-                await self._allocate(new, old, dry_run)
             case "namespaces":
                 namespaces.label(new)
 
-    async def _allocate(self, service: Any, old: Any | None, dry_run: bool) -> None:
-        """Give a Service what it lacks.
+    def turn(self, kind: Kind) -> contextlib.AbstractAsyncContextManager[None]:
+        """What a write holds from allocation to commit: what one Service is given is not free for the next."""
+        return self._allocating if kind.resource == "services" else contextlib.nullcontext()
 
-        The choice is random among what is free, so that two Services made at the same moment do not take the same one.
-        """
-        async with self._allocating:
-            taken = await services.taken(self.store)
-            pools = services.Pools(taken, self.ranges.addresses, self.ranges.node_ports, self.rng)
-            services.allocate(service, old, pools)
+    def allocate(self, kind: Kind, new: Any, old: Any | None) -> None:
+        """Give a Service the addresses and ports that it lacks; the caller holds its `turn`."""
+        if kind.resource == "services":
+            held = services.taken(self.store)
+            services.allocate(new, old, services.Pools(held, self.ranges.addresses, self.ranges.node_ports, self.rng))

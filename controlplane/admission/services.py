@@ -38,7 +38,7 @@ class Pools(NamedTuple):
     rng: Random
 
 
-async def taken(store: Store) -> Taken:
+def taken(store: Store) -> Taken:
     """Read what is taken."""
     held = Taken({}, {})
     entries, _ = store.list("//services/")

@@ -114,12 +114,13 @@ class Work:
         query += [("force", "true")] if self.asked.force else []
         query += [("dryRun", "All")] if dry_run else []
         before = await self._send("GET", item.path)
-        response = await self._send("PATCH", item.path, query, orjson.dumps(item.value), YAML_APPLY)
+        known, unknown = codec.known(item.kind, item.value)  # Strict has refused them; server-side apply always would
+        response = await self._send("PATCH", item.path, query, orjson.dumps(known), YAML_APPLY)
         if response.status not in (200, 201):
             raise error_of(response.body, response.status)
         same = "unchanged" if response.body == before.body else "configured"
-        word = "created" if response.status == 201 else same
-        return Outcome(*item.key, word, warnings=tuple(warnings_of(response)))
+        warnings = [*(unknown if self.asked.validation == "Warn" else ()), *warnings_of(response)]
+        return Outcome(*item.key, "created" if response.status == 201 else same, warnings=tuple(warnings))
 
     async def _delete(self, item: Item, word: str, uid: str = "") -> Outcome:
         """Delete an object, with `uid` only that very one; `word` is what to call it."""

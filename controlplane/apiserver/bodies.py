@@ -1,18 +1,25 @@
-"""Bodies in protobuf become JSON at the door, so that nothing behind it knows of a second encoding."""
+"""Bodies of requests: JSON, YAML or protobuf by media type, read as what a door expects.
+
+Protobuf becomes JSON before anything else, so that nothing behind the door knows of a second encoding.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from kubeapi import protobuf
+import orjson
+
+from kubeapi import codec, protobuf
 from kubeapi.authentication_v1.types import SelfSubjectReview, TokenRequest
 from kubeapi.autoscaling_v1.types import Scale
 from kubeapi.client.transport import Request
 from kubeapi.core_v1.types import Binding
+from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import DeleteOptions
 from kubeapi.model import Model
 from kubeapi.policy_v1.types import Eviction
-from kubeapi.registry import Registry
+from kubeapi.registry import Kind, Registry
 
 # What is sent but not kept: no row of the registry names them. DeleteOptions are of every version.
 SENT: dict[tuple[str, str], type[Model]] = {
@@ -26,8 +33,7 @@ SENT: dict[tuple[str, str], type[Model]] = {
 
 def in_json(request: Request, registry: Registry) -> Request:
     """The request with its protobuf body as JSON; any other request as it is."""
-    media = request.headers.get("content-type", "").split(";")[0].strip()
-    if media != protobuf.MEDIA or not request.body:
+    if media_of(request) != protobuf.MEDIA or not request.body:
         return request
 
     def model_of(api_version: str, kind: str) -> type[Model] | None:
@@ -38,3 +44,35 @@ def in_json(request: Request, registry: Registry) -> Request:
 
     body = protobuf.to_json(request.body, model_of)
     return replace(request, body=body, headers={**request.headers, "content-type": "application/json"})
+
+
+def media_of(request: Request) -> str:
+    """The body's media type without parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip()
+
+
+def json_body(request: Request) -> bytes:
+    """The body as JSON bytes; YAML is turned into JSON, other media types are refused."""
+    match media_of(request):
+        case "" | "application/json" | "*/*":
+            return request.body
+        case "application/yaml" | "text/yaml" | "application/x-yaml":
+            return orjson.dumps(codec.parse(request.body, "application/yaml"))
+    raise unsupported_media_type()
+
+
+def decoded(kind: Kind, request: Request) -> Any:
+    """The body as a small object that is acted on and not kept, whatever version it says to be of; unknown fields pass."""
+    body = json_body(request)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    if isinstance(value, dict) and value.get("kind", kind.kind) == kind.kind:
+        body = orjson.dumps({k: v for k, v in value.items() if k != "apiVersion"})
+    return codec.decode(kind, body, "Ignore")[0]
+
+
+def unsupported_media_type() -> ApiError:
+    """415 as Kubernetes says it."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})

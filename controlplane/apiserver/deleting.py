@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from controlplane.apiserver.options import BOOLEANS, integer
+from controlplane.apiserver.bodies import decoded
+from controlplane.apiserver.options import dry_run_causes, flag, integer, query_of, refused_options
 from controlplane.apiserver.routing import Target
 from controlplane.apiserver.writes import ATTEMPTS, MODIFIED, Writer, finished
 from controlplane.store import Conflict
-from kubeapi.errors import ApiError, Cause, bad_request, conflict, invalid_object
+from kubeapi.client.transport import Request
+from kubeapi.errors import Cause, conflict, invalid
 from kubeapi.meta_v1.types import DeleteOptions
 from kubeapi.registry import Kind
 
@@ -20,6 +22,7 @@ POLICIES = ("Foreground", "Background", "Orphan")
 ANSWERED_WITH_OBJECT = {
     "pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "storageclasses",
 }  # fmt: skip
+OPTIONS = Kind("", "v1", "DeleteOptions", "deleteoptions", DeleteOptions)
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
@@ -38,6 +41,8 @@ def plan_deletion(kind: Kind, obj: Any, options: DeleteOptions, now: datetime) -
         wanted = "orphan"
     if wanted or options.propagation_policy or options.orphan_dependents is not None:
         meta.finalizers = [f for f in meta.finalizers if f not in FINALIZERS.values()] + ([wanted] if wanted else [])
+    if not (kind.graceful or meta.deletion_timestamp or meta.finalizers) and finished(obj):
+        return Deletion(obj, True)  # it goes without ever having been seen to go
     grace = _grace(kind, obj, options.grace_period_seconds)
     if meta.deletion_timestamp is None or grace < (meta.deletion_grace_period_seconds or 0):
         if kind.spec_fields:
@@ -62,25 +67,39 @@ def _grace(kind: Kind, obj: Any, asked: int | None) -> int:
     return 30 if grace is None else max(int(grace), 0)
 
 
-def options_of(query: dict[str, str], body: bytes) -> DeleteOptions:
-    """DeleteOptions from the body, else from the query; refused with Kubernetes' causes."""
-    options = DeleteOptions.from_json(body) if body.strip() else DeleteOptions()
-    if "gracePeriodSeconds" in query:
-        options.grace_period_seconds = integer(query, "gracePeriodSeconds")
-    if "propagationPolicy" in query:
-        options.propagation_policy = query["propagationPolicy"]
-    if "orphanDependents" in query:
-        options.orphan_dependents = BOOLEANS.get(query["orphanDependents"].lower(), True)
-    if query.get("dryRun"):
-        options.dry_run = [query["dryRun"]]
-    if options.propagation_policy not in (None, *POLICIES):
+def options_of(request: Request) -> DeleteOptions:
+    """DeleteOptions from the body or, where there is none, from the query; refused with Kubernetes' causes.
+
+    A dry run that only the query asks for is one as well: Kubernetes would delete.
+    """
+    dry_run = [v for k, v in request.query if k == "dryRun"]
+    if request.body.strip():
+        options: DeleteOptions = decoded(OPTIONS, request)
+        options.dry_run = [*options.dry_run, *dry_run]
+    else:
+        query = query_of(request)
+        options = DeleteOptions(
+            grace_period_seconds=integer(query, "gracePeriodSeconds"),
+            propagation_policy=query.get("propagationPolicy") or None,
+            orphan_dependents=flag(query, "orphanDependents") if "orphanDependents" in query else None,
+            dry_run=dry_run,
+        )
+    return checked(options)
+
+
+def checked(options: DeleteOptions) -> DeleteOptions:
+    """The options, if they are such; 422 otherwise."""
+    causes: list[Cause] = []
+    if options.propagation_policy is not None and options.orphan_dependents is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        causes.append(invalid("propagationPolicy", options.propagation_policy, why))
+    elif options.propagation_policy not in (None, *POLICIES):
         listed = ", ".join(f'"{p}"' for p in (*POLICIES, "nil"))
         message = f'Unsupported value: "{options.propagation_policy}": supported values: {listed}'
-        cause = Cause("FieldValueNotSupported", message, "propagationPolicy")
-        error = invalid_object("DeleteOptions", "meta.k8s.io", "", [cause])
-        raise ApiError(422, error.reason, error.message, details={k: v for k, v in (error.details or {}).items() if v})
-    if any(d != "All" for d in options.dry_run):
-        raise bad_request(f"invalid dryRun: {options.dry_run}")
+        causes.append(Cause("FieldValueNotSupported", message, "propagationPolicy"))
+    causes += dry_run_causes(options.dry_run)
+    if causes:
+        raise refused_options("DeleteOptions", causes)
     return options
 
 
@@ -105,9 +124,10 @@ class Deleter:
                 return obj, now
             try:
                 if now:
-                    await store.commit(target.key, entry.revision, None)
+                    entry = await store.commit(target.key, entry.revision, None)
                 else:
-                    await self.writer.commit(target, entry.revision, obj)
+                    entry = await self.writer.commit(target, entry.revision, obj.to_dict())
+                obj.metadata.resource_version = str(entry.revision)
                 return obj, now
             except Conflict:
                 continue

@@ -5,9 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeapi.client.transport import Request
-from kubeapi.errors import ApiError, Cause, bad_request, invalid_object, not_supported, required
+from kubeapi.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    forbidden,
+    invalid,
+    invalid_object,
+    not_supported,
+    required,
+    too_long,
+)
 
 BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False, "": True}
+
+LONGEST_MANAGER = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +67,39 @@ def revision(query: dict[str, str], name: str = "resourceVersion") -> int | None
 def write_options(request: Request, kind: str) -> Options:
     """The options of a write; `kind` (CreateOptions, ...) shows in the refusal."""
     query = query_of(request)
-    causes: list[Cause] = []
     dry_runs = [v for k, v in request.query if k == "dryRun"]
-    if any(v != "All" for v in dry_runs):
-        causes.append(not_supported("dryRun", dry_runs, ["All"]))
+    causes = dry_run_causes(dry_runs)
     validation = query.get("fieldValidation") or "Warn"
     if validation not in ("Ignore", "Warn", "Strict"):
         causes.append(not_supported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"]))
     applying = request.headers.get("content-type", "").startswith("application/apply-patch")
-    if applying and not query.get("fieldManager"):
+    if kind == "PatchOptions" and applying and not query.get("fieldManager"):
         causes.append(required("fieldManager", "is required for apply patch"))
+    if kind == "PatchOptions" and not applying and "force" in query:
+        causes.append(forbidden("force", "may not be specified for non-apply patch"))
+    causes += _manager_causes(query.get("fieldManager", ""))
     if causes:
-        error = invalid_object(kind, "meta.k8s.io", "", causes)
-        raise ApiError(422, error.reason, error.message, details={k: v for k, v in (error.details or {}).items() if v})
-    agent = request.headers.get("user-agent", "").split("/")[0]
-    return Options(bool(dry_runs), query.get("fieldManager") or agent or "unknown", validation, flag(query, "force"))
+        raise refused_options(kind, causes)
+    agent = request.headers.get("user-agent", "").split("/")[0][:LONGEST_MANAGER]
+    manager = query.get("fieldManager") or "".join(filter(str.isprintable, agent)) or "unknown"
+    return Options(bool(dry_runs), manager, validation, flag(query, "force"))
+
+
+def dry_run_causes(asked: list[str]) -> list[Cause]:
+    """Why values of dryRun are refused: `All` is the only one there is."""
+    return [not_supported("dryRun", asked, ["All"])] if any(v != "All" for v in asked) else []
+
+
+def _manager_causes(manager: str) -> list[Cause]:
+    if len(manager.encode()) > LONGEST_MANAGER:
+        return [too_long("fieldManager", LONGEST_MANAGER)]
+    unprintable = next((i for i, char in enumerate(manager) if not char.isprintable()), None)
+    if unprintable is None:
+        return []
+    return [invalid("fieldManager", manager, "should only contain printable characters")]
+
+
+def refused_options(kind: str, causes: list[Cause]) -> ApiError:
+    """422 for options that are at fault: it names their kind and no object."""
+    error = invalid_object(kind, "meta.k8s.io", "", causes)
+    return ApiError(422, error.reason, error.message, details={k: v for k, v in (error.details or {}).items() if v})

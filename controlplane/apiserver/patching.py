@@ -5,38 +5,27 @@ Server-side apply also creates what is not there. A subresource is patched as th
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from controlplane.apiserver import scale
+from controlplane.apiserver.bodies import unsupported_media_type
 from controlplane.apiserver.options import Options
 from controlplane.apiserver.routing import Target
-from controlplane.apiserver.writes import Writer, Written, closed_to, scale_of, scaled
-from kubeapi import codec
-from kubeapi.errors import ApiError, bad_request
+from controlplane.apiserver.writes import Current, Wanted, Writer, Written, check_place, closed_to
+from kubeapi import codec, unstructured
+from kubeapi.errors import ApiError, bad_request, invalid, invalid_object
 from kubeapi.patch import apply, json_patch, merge, strategic
+from kubeapi.patch.managed import Manager
+from kubeapi.registry import Kind
 from kubeapi.schema import schema_of
 
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+json")
-
-
-def unsupported_media_type() -> ApiError:
-    """415 as Kubernetes says it."""
-    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
-
-
-def patched(media: str, current: Any, patch: Any, schema: Any) -> Any:
-    """`current` with a patch of the media type applied."""
-    match media:
-        case "application/merge-patch+json":
-            return merge.apply(current, patch)
-        case "application/json-patch+json":
-            return json_patch.apply(current, patch)
-        case "application/strategic-merge-patch+json":
-            return strategic.apply(current, patch, schema)
-    raise unsupported_media_type()
 
 
 class Patcher:
@@ -48,55 +37,115 @@ class Patcher:
     async def patch(self, target: Target, body: bytes, media: str, options: Options) -> Written:
         """Apply the patch in `body` to the target, or to its subresource."""
         if media in APPLY:
-            return await self.apply(target, codec.parse(body, "application/yaml"), options)
-        if media not in (MERGE, JSON_PATCH, STRATEGIC):
-            raise unsupported_media_type()
-        try:
-            patch = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise bad_request(f"error decoding patch: {error}") from None
-        schema = schema_of(target.kind.model)
+            return await self.apply(target, body, options)
+        scaling = target.subresource == "scale"
+        patched = patch_of(scale.KIND if scaling else target.kind, media, body, options.validation)
 
-        def change(old: Any, value: bytes) -> tuple[Any, list[str]]:
-            if target.subresource == "scale":
-                return scaled(old, patched(media, scale_of(old), patch, None)), []
-            wanted = patched(media, orjson.loads(value), patch, schema)
-            return self.writer.decode(target.kind, orjson.dumps(wanted), options)
+        def change(current: Current) -> Wanted:
+            obj, warnings = patched(scale.scale_of(current.copy()) if scaling else current.json)
+            name = obj.metadata.name
+            if not name:
+                why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
+                raise bad_request(why)
+            if name != target.name:
+                raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({target.name})")
+            check_place(target, obj.metadata)
+            return Wanted(scale.scaled(current.copy(), obj) if scaling else obj, warnings)
 
         written = await self.writer.modify(target, change, options, target.subresource)
-        if target.subresource == "scale":
-            return written._replace(value=orjson.dumps(scale_of(target.kind.model.from_json(written.value))))
-        return written
+        return scale.shown(target.kind, written) if scaling else written
 
-    async def apply(self, target: Target, applied: dict[str, Any], options: Options) -> Written:
+    async def apply(self, target: Target, body: bytes, options: Options) -> Written:
         """Server-side apply (KEP-555): merge by ownership; create when there is nothing."""
-        kind, schema = target.kind, schema_of(target.kind.model)
-        named = {"apiVersion": kind.api_version, "kind": kind.kind}
-        applied = named | applied
+        kind = target.kind
+        applied, warnings = configuration(kind, body, options.validation)
+        schema = schema_of(kind.model)
+        manager = Manager(options.manager, "Apply", kind.api_version, target.subresource)
 
-        def merged(live: dict[str, Any] | None) -> tuple[Any, list[str]]:
-            result = apply.apply(
+        def merged(live: dict[str, Any] | None) -> Wanted:
+            value, owners = apply.apply(
                 live,
                 applied,
                 schema,
-                options.manager,
+                manager,
                 options.force,
-                api_version=kind.api_version,
                 now=self.writer.stamp(),
-                subresource=target.subresource,
                 reset=closed_to(kind, target.subresource),
                 empty=schema.empty,
             )
-            return self.writer.decode(kind, orjson.dumps(result), options)
+            obj, more = self.writer.decode(kind, orjson.dumps(value), options)
+            check_place(target, obj.metadata)
+            return Wanted(obj, warnings + more, owners)
 
         if self.writer.store.get(target.key) is None:
             if target.subresource:
                 raise target.not_found()
-            obj, warnings = merged(None)
-            obj.metadata.name = target.name
-            return await self.writer.create_object(target, obj, options, warnings, track=False)
+            wanted = merged(None)
+            wanted.obj.metadata.name = target.name
+            return await self.writer.create_object(target, wanted, options)
+        return await self.writer.modify(target, lambda current: merged(current.json), options, target.subresource)
 
-        def change(_old: Any, value: bytes) -> tuple[Any, list[str]]:
-            return merged(orjson.loads(value))
 
-        return await self.writer.modify(target, change, options, target.subresource, track=False)
+def configuration(kind: Kind, body: bytes, validation: str) -> tuple[dict[str, Any], list[str]]:
+    """The configuration that is applied, and warnings. Raises 400 when it is none, or of another version."""
+    applied = codec.parse(body, "application/yaml")
+    if not isinstance(applied, dict):
+        why = f"json: cannot unmarshal {codec.json_type(applied)} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+    applied = {"apiVersion": kind.api_version, "kind": kind.kind} | applied
+    if applied["apiVersion"] != kind.api_version:
+        asked, served = (v if "/" in v else f"/{v}" for v in (applied["apiVersion"], kind.api_version))
+        why = f"Incorrect version specified in apply patch. Specified patch version: {asked}, expected: {served}"
+        raise bad_request(why)
+    return applied, []
+
+
+def patch_of(kind: Kind, media: str, body: bytes, validation: str) -> Callable[[dict[str, Any]], tuple[Any, list[str]]]:
+    """A patch as a function from the current object to the wanted one with warnings. Raises 400 for a body that is none."""
+    try:
+        patch = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"error decoding patch: {error}") from None
+    repeated = codec.repeated_fields(body) if validation != "Ignore" else []
+    schema = schema_of(kind.model)
+    match media:
+        case "application/json-patch+json":
+            repeated = [f'json patch duplicate field "{field}"' for field in repeated]
+            applied: Callable[[Any, Any], Any] = json_patch.apply
+        case "application/merge-patch+json" | "application/strategic-merge-patch+json":
+            repeated = [f'duplicate field "{field}"' for field in repeated]
+            if not isinstance(patch, dict):
+                found = codec.json_type(patch)
+                why = f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                raise bad_request(f"error decoding patch: {why}" if media == MERGE else why)
+            applied = merge.apply
+        case _:
+            raise unsupported_media_type()
+
+    def patched(current: dict[str, Any]) -> tuple[Any, list[str]]:
+        wanted = strategic.apply(current, patch, schema) if media == STRATEGIC else applied(current, patch)
+        shown = unstructured.go_map(patch) if media == STRATEGIC else _sorted(wanted)
+        told: list[str] = []
+        why = unstructured.misfit(wanted, schema) if media == STRATEGIC else ""
+        try:
+            obj, told = codec.read(kind, orjson.dumps(wanted), validation)
+        except codec.Unreadable as error:
+            why = why or str(error)
+        told = repeated + told
+        if not why and told and validation == "Strict":
+            why = "strict decoding error: " + ", ".join(told)
+        if why:
+            raise _refused(shown, why)
+        return obj, told
+
+    return patched
+
+
+def _sorted(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _refused(shown: str, why: str) -> ApiError:
+    """422 for a patch whose outcome can't be read: it names no object, for the patch is at fault."""
+    error = invalid_object("", "", "", [invalid("patch", shown, why)])
+    return ApiError(422, error.reason, error.message, details={"causes": (error.details or {})["causes"]})

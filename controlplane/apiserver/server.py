@@ -13,23 +13,21 @@ from typing import Any, NamedTuple
 import orjson
 
 from controlplane.admission.chain import Admission
-from controlplane.apiserver import apply_door, pods
-from controlplane.apiserver.bodies import in_json
+from controlplane.apiserver import apply_door, pods, scale
+from controlplane.apiserver.bodies import decoded, in_json, json_body, media_of
 from controlplane.apiserver.deleting import Deleter, deletion_answer, options_of
 from controlplane.apiserver.discovery import discover
 from controlplane.apiserver.forms import Form, answer, negotiate, shaped
 from controlplane.apiserver.options import query_of, write_options
-from controlplane.apiserver.patching import Patcher, unsupported_media_type
+from controlplane.apiserver.patching import Patcher
 from controlplane.apiserver.reads import Reader
 from controlplane.apiserver.routing import Target, route
 from controlplane.apiserver.watch import Watcher
-from controlplane.apiserver.writes import Writer, Written, scale_of, scaled
+from controlplane.apiserver.writes import Writer, Written
 from controlplane.store import Compacted, Store
-from kubeapi import codec
 from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
 from kubeapi.errors import ApiError
-from kubeapi.meta_v1.types import DeleteOptions
 from kubeapi.openapi import OpenApi
 from kubeapi.registry import Registry
 
@@ -144,35 +142,31 @@ class ApiServer:
                 return answer(200, await self.reader.get(target, form, query), form)
             case "GET", "scale":
                 value = await self.reader.get(target, Form(), query)
-                return answer(200, scale_of(target.kind.model.from_json(value)), form)
+                return answer(200, scale.scale_of(target.kind.model.from_json(value)), form)
             case "PUT", "" | "status" | "finalize":
                 options = write_options(request, "UpdateOptions")
                 written = await self.writer.update(target, json_body(request), options, target.subresource)
                 return self._written(target, written, form, query)
             case "PUT", "scale":
-                scale = orjson.loads(json_body(request))
                 options = write_options(request, "UpdateOptions")
-                written = await self.writer.modify(target, lambda old, _: (scaled(old, scale), []), options, "scale")
-                return answer(200, scale_of(target.kind.model.from_json(written.value)), form)
+                return self._scaled(await scale.update(self.writer, target, json_body(request), options), form)
             case "PATCH", "" | "status" | "scale":
                 options, media = write_options(request, "PatchOptions"), media_of(request)
                 written = await self.patcher.patch(target, request.body, media, options)
                 if target.subresource == "scale":
-                    return answer(200, written.value, form)
+                    return self._scaled(written, form)
                 return self._written(target, written, form, query)
             case "DELETE", "":
-                wanted = options_of(query, json_body(request) if request.body else b"")
-                obj, gone = await self.deleter.delete(target, wanted)
+                obj, gone = await self.deleter.delete(target, options_of(request))
                 return answer(200, deletion_answer(target.kind, obj, gone), form)
             case "POST", "binding":
                 options = write_options(request, "CreateOptions")
-                return answer(
-                    201, await pods.bind(self.writer, target, orjson.loads(json_body(request)), options), form
-                )
+                return answer(201, await pods.bind(self.writer, target, decoded(pods.BINDING, request), options), form)
             case "POST", "eviction":
-                wanted = DeleteOptions.model_validate(orjson.loads(json_body(request)).get("deleteOptions") or {})
-                await self.deleter.delete(target, wanted)
-                return answer(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, form)
+                options = write_options(request, "CreateOptions")
+                return answer(
+                    201, await pods.evict(self.deleter, target, decoded(pods.EVICTION, request), options), form
+                )
         raise not_allowed()
 
     def _watch(self, target: Target, form: Form, query: dict[str, str]) -> Response:
@@ -185,9 +179,14 @@ class ApiServer:
         response.headers += warning_headers(written.warnings)
         return response
 
+    def _scaled(self, written: Written, form: Form) -> Response:
+        response = answer(200, written.value, form)
+        response.headers += warning_headers(written.warnings)
+        return response
+
     async def _delete_collection(self, target: Target, request: Request, query: dict[str, str]) -> bytes:
         """Delete all that a list would show; the answer is that list as it was."""
-        wanted = options_of(query, json_body(request) if request.body else b"")
+        wanted = options_of(request)
         shown = await self.reader.list(target, Form(), query)
         for item in orjson.loads(shown)["items"]:
             meta = item["metadata"]
@@ -198,21 +197,6 @@ class ApiServer:
                 if error.code != 404:  # gone meanwhile is what was asked
                     raise
         return shown
-
-
-def media_of(request: Request) -> str:
-    """The body's media type without parameters."""
-    return request.headers.get("content-type", "").split(";")[0].strip()
-
-
-def json_body(request: Request) -> bytes:
-    """The body as JSON bytes; YAML is turned into JSON, other media types are refused."""
-    match media_of(request):
-        case "" | "application/json" | "*/*":
-            return request.body
-        case "application/yaml" | "text/yaml" | "application/x-yaml":
-            return orjson.dumps(codec.parse(request.body, "application/yaml"))
-    raise unsupported_media_type()
 
 
 def not_allowed() -> ApiError:

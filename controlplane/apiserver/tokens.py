@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controlplane.apiserver.authentication import AUTHENTICATED, Identity
+from controlplane.apiserver.bodies import json_body
 from controlplane.apiserver.forms import answer, negotiate
 from controlplane.apiserver.routing import Target, key_of
-from controlplane.apiserver.server import json_body, not_allowed
+from controlplane.apiserver.server import not_allowed
 from controlplane.store import Store
 from kubeapi import codec
 from kubeapi.authentication_v1.types import (

@@ -1,8 +1,9 @@
-"""The one write path: decode → default → admit → prepare → validate → compare-and-swap into the store → answer.
+"""The one write path: decode → default → own → admit → prepare → validate → compare-and-swap into the store → answer.
 
 `create` makes an object. Everything that changes one (update, the patches, status, scale, binding) is `modify`: it is given
 a function from the current object to the wanted one, and tries again when another writer came between and the request
-itself named no resourceVersion. What changes nothing commits nothing, so its resourceVersion stays.
+itself named no resourceVersion. What changes nothing commits nothing, so its resourceVersion stays. Who owns which field is
+settled before the server adds its own: what admission and allocation give is nobody's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,7 +24,6 @@ from controlplane.store import Conflict, Entry, Store
 from kubeapi import codec, inert
 from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, Cause, bad_request, conflict, invalid, invalid_object, required
-from kubeapi.meta_v1.types import ManagedFieldsEntry
 from kubeapi.meta_v1.validation import validate_common_update
 from kubeapi.names import random_suffix
 from kubeapi.patch import managed
@@ -30,7 +31,9 @@ from kubeapi.registry import Kind
 from kubeapi.schema import schema_of
 
 ATTEMPTS = 5
+NAME_ATTEMPTS = 8
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+Owners = list[dict[str, Any]]
 
 
 class Written(NamedTuple):
@@ -39,6 +42,31 @@ class Written(NamedTuple):
     value: bytes
     warnings: list[str]
     created: bool = False
+
+
+class Current:
+    """The object that a change begins with; what it gives out is not to be changed, but for the copies."""
+
+    def __init__(self, kind: Kind, value: bytes) -> None:
+        self.kind, self.value = kind, value
+
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        """The object as plain JSON."""
+        found: dict[str, Any] = orjson.loads(self.value)
+        return found
+
+    def copy(self) -> Any:
+        """The object, the caller's own."""
+        return self.kind.model.from_json(self.value)
+
+
+class Wanted(NamedTuple):
+    """What a request makes of the current object; `owners` are its managedFields where the request itself settles them."""
+
+    obj: Any
+    warnings: list[str] = []
+    owners: Owners | None = None
 
 
 class Writer:
@@ -52,160 +80,160 @@ class Writer:
         return codec.decode(kind, body, options.validation)
 
     async def create(self, target: Target, body: bytes, options: Options) -> Written:
-        """Make the object in `body` in the target's namespace."""
-        obj, warnings = self.decode(target.kind, body, options)
-        return await self.create_object(target, obj, options, warnings)
+        """Make the object in `body` in the target's namespace. Its name may be left to the server by generateName."""
+        for attempt in range(NAME_ATTEMPTS):
+            obj, warnings = self.decode(target.kind, body, options)
+            generated = obj.metadata.generate_name and not obj.metadata.name
+            try:
+                return await self.create_object(target, Wanted(obj, warnings), options)
+            except ApiError as error:
+                if error.reason != "AlreadyExists" or not generated or attempt == NAME_ATTEMPTS - 1:
+                    raise
+        raise AssertionError
 
-    async def create_object(
-        self, target: Target, obj: Any, options: Options, warnings: list[str], *, track: bool = True
-    ) -> Written:
-        """Make an object. Its name may be left to the server by generateName."""
-        kind, meta = target.kind, obj.metadata
-        _place(target, meta)
+    async def create_object(self, target: Target, wanted: Wanted, options: Options) -> Written:
+        """Make an object."""
+        kind, obj, meta = target.kind, wanted.obj, wanted.obj.metadata
+        check_place(target, meta)
         if meta.resource_version:
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         if meta.generate_name and not meta.name:
             meta.name = meta.generate_name[:58] + random_suffix(self.rng)
+        target = target._replace(name=meta.name)
+        kind.default(obj)
+        given = obj.to_dict()
+        owners = wanted.owners
+        if owners is None:
+            owners = self._owners(kind, None, given, options, "")
         meta.uid = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
         meta.creation_timestamp = self.now()
         meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
         meta.generation = 1 if kind.spec_fields else 0
-        kind.default(obj)
-        kind.prepare_create(obj)
-        await self.admission.admit_create(kind, obj, dry_run=options.dry_run)
-        _refuse(kind, meta.name, kind.validate(obj))
-        if track:  # what was applied says by itself whose it is
-            self._track(kind, None, obj, options, "")
-        warnings = warnings + kind.warn(obj, None) + inert.warnings_of(kind.inert, obj.to_dict())
-        if options.dry_run:
-            if self.store.get(target._replace(name=meta.name).key) is not None:
-                raise already_exists(kind, meta.name)
-            return Written(obj.to_json(), warnings, created=True)
-        try:
-            entry = await self.commit(target._replace(name=meta.name), 0, obj)
-        except Conflict:
-            raise already_exists(kind, meta.name) from None
-        return Written(entry.value, warnings, created=True)
+        await self.admission.admit_create(kind, obj)
+        async with self.admission.turn(kind):
+            kind.prepare_create(obj)
+            self.admission.allocate(kind, obj, None)
+            _refuse(kind, meta.name, kind.validate(obj))
+            warnings = wanted.warnings + kind.warn(obj, None) + inert.warnings_of(kind.inert, given)
+            value = _owned(obj, owners)
+            if options.dry_run:
+                if self.store.get(target.key) is not None:
+                    raise already_exists(kind, meta.name)
+                return Written(orjson.dumps(value), warnings, created=True)
+            try:
+                return Written((await self.commit(target, 0, value)).value, warnings, created=True)
+            except Conflict:
+                raise already_exists(kind, meta.name) from None
 
     async def modify(
-        self,
-        target: Target,
-        change: Callable[[Any, bytes], tuple[Any, list[str]]],
-        options: Options,
-        subresource: str = "",
-        track: bool = True,
+        self, target: Target, change: Callable[[Current], Wanted], options: Options, subresource: str = ""
     ) -> Written:
-        """Replace the target's object by `change(current, its bytes)`, which must not change what it is given.
+        """Replace the target's object by `change(current)`.
 
-        Raises 404 when there is none, 409 when the wanted object names another resourceVersion or uid.
+        Raises 404 when there is none, 409 when the wanted object names another resourceVersion.
         """
+        kind = target.kind
         for _ in range(ATTEMPTS):
             entry = self.store.get(target.key)
             if entry is None:
                 raise target.not_found()
-            old: Any = target.kind.model.from_json(entry.value)
-            new, warnings = change(old.clone(), entry.value)
+            current = Current(kind, entry.value)
+            old, wanted = current.copy(), change(current)
+            new, owners = wanted.obj, wanted.owners
+            warnings = wanted.warnings
             asked = new.metadata.resource_version
+            if subresource == "binding":  # sets one thing, that the strategy of updates would take back; nobody owns it
+                owners = managed.entries_of(current.json)
+            else:
+                kind.default(new)
+                if owners is None:
+                    owners = self._owners(kind, current.json, new.to_dict(), options, subresource)
+                if not subresource:
+                    await self.admission.admit_update(kind, new, old)
             if asked and asked != old.metadata.resource_version:
                 raise self._conflict(target, MODIFIED)
-            before = old.to_dict()
-            await self._prepare(target, old, new, before, subresource, options.dry_run)
-            if track:
-                self._track(target.kind, before, new, options, subresource)
-            if not subresource:
-                warnings = (
-                    warnings + target.kind.warn(new, old) + inert.warnings_of(target.kind.inert, new.to_dict(), before)
-                )
-            if _same(before, new.to_dict()):
-                return Written(entry.value, warnings)
-            if options.dry_run:
-                return Written(new.to_json(), warnings)
-            try:
-                if old.metadata.deletion_timestamp and finished(new):
-                    gone = await self.store.commit(target.key, entry.revision, None)
-                    new.metadata.resource_version = str(gone.revision)
-                    return Written(new.to_json(), warnings)
-                return Written((await self.commit(target, entry.revision, new)).value, warnings)
-            except Conflict:
-                continue
+            async with self.admission.turn(kind):
+                _keep_server_metadata(new.metadata, old.metadata)
+                if subresource not in ("binding", "finalize"):
+                    self._prepare(kind, new, old, subresource)
+                value = _owned(new, owners)
+                if not subresource:
+                    if kind.spec_fields and _spec(kind, current.json) != _spec(kind, value):
+                        value["metadata"]["generation"] = old.metadata.generation + 1
+                    warnings = warnings + kind.warn(new, old)
+                    warnings = warnings + inert.warnings_of(kind.inert, value, current.json)
+                if _same(current.json, value):
+                    return Written(entry.value, warnings)
+                if options.dry_run:
+                    return Written(orjson.dumps(value), warnings)
+                try:
+                    if old.metadata.deletion_timestamp and finished(new):
+                        gone = await self.store.commit(target.key, entry.revision, None)
+                        value["metadata"]["resourceVersion"] = str(gone.revision)
+                        return Written(orjson.dumps(value), warnings)
+                    return Written((await self.commit(target, entry.revision, value)).value, warnings)
+                except Conflict:
+                    continue
         raise self._conflict(target, MODIFIED)
 
     async def update(self, target: Target, body: bytes, options: Options, subresource: str = "") -> Written:
         """PUT: replace the object (or its status) by the one in `body`."""
         obj, warnings = self.decode(target.kind, body, options)
         meta = obj.metadata
-        if meta.name != target.name:
-            if not meta.name:
-                cause = required("metadata.name", "name must be provided")
-                raise invalid_object(target.kind.kind, target.kind.group, "", [cause])
-            raise bad_request(
-                f"the name of the object ({meta.name}) does not match the name on the URL ({target.name})"
-            )
-        _place(target, meta)
+        check_name(target, target.kind, meta)
+        check_place(target, meta)
 
-        def change(old: Any, _bytes: bytes) -> tuple[Any, list[str]]:
+        def change(current: Current) -> Wanted:
             if not (meta.resource_version or target.kind.unconditional_update):
                 cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
                 raise invalid_object(target.kind.plural, target.kind.group, meta.name, [cause])
+            if meta.uid and meta.uid != (uid := current.json["metadata"]["uid"]):
+                why = f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {uid}"
+                raise self._conflict(target, why)
             if subresource != "finalize":
-                return obj.clone(), warnings
-            old.spec.finalizers = obj.spec.finalizers
-            return old, warnings
+                return Wanted(obj.clone(), warnings)
+            kept = current.copy()
+            kept.spec.finalizers = obj.spec.finalizers
+            return Wanted(kept, warnings)
 
         return await self.modify(target, change, options, subresource)
 
-    async def commit(self, target: Target, expected: int, obj: Any) -> Entry:
+    async def commit(self, target: Target, expected: int, value: dict[str, Any]) -> Entry:
         """Compare-and-swap an object into the store, its revision written into it."""
 
         def encoded(revision: int) -> bytes:
-            obj.metadata.resource_version = str(revision)
-            return bytes(obj.to_json())
+            value["metadata"]["resourceVersion"] = str(revision)
+            return orjson.dumps(value)
 
         return await self.store.commit(target.key, expected, encoded)
 
-    async def _prepare(
-        self, target: Target, old: Any, new: Any, before: dict[str, Any], subresource: str, dry_run: bool
-    ) -> None:
-        """Default, admit and validate a change in place; keep what only the server sets. `before` is `old` as JSON."""
-        kind, was, meta = target.kind, old.metadata, new.metadata
-        if meta.uid and meta.uid != was.uid:
-            why = f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {was.uid}"
-            raise self._conflict(target, why)
-        for name in ("uid", "creation_timestamp", "deletion_timestamp", "deletion_grace_period_seconds"):
-            setattr(meta, name, getattr(was, name))
-        meta.name, meta.namespace, meta.generation = was.name, was.namespace, was.generation
-        meta.generate_name, meta.resource_version, meta.self_link = was.generate_name, was.resource_version, ""
-        if subresource in ("binding", "finalize"):
-            return  # they set one thing that the strategies of updates would take back
-        kind.default(new)
+    def _prepare(self, kind: Kind, new: Any, old: Any, subresource: str) -> None:
+        """Take back what the door does not write, and validate the rest."""
         if subresource == "status":
             kind.prepare_status(new, old)
-            _refuse(
-                kind, meta.name, validate_common_update(meta, was, kind.namespaced) + kind.validate_status(new, old)
-            )
-            return
-        kind.prepare_update(new, old)
-        await self.admission.admit_update(kind, new, old, dry_run=dry_run)
-        _refuse(kind, meta.name, validate_common_update(meta, was, kind.namespaced) + kind.validate_update(new, old))
-        if kind.spec_fields and _spec(kind, before) != _spec(kind, new.to_dict()):
-            meta.generation += 1
+            causes = validate_common_update(new.metadata, old.metadata, kind.namespaced)
+            causes += kind.validate_status(new, old)
+        else:
+            kind.prepare_update(new, old)
+            self.admission.allocate(kind, new, old)
+            causes = validate_common_update(new.metadata, old.metadata, kind.namespaced)
+            causes += kind.validate_update(new, old)
+        _refuse(kind, new.metadata.name, causes)
 
-    def _track(self, kind: Kind, before: dict[str, Any] | None, new: Any, options: Options, subresource: str) -> None:
-        """Write who owns which field of `new` into its managedFields; `before` is the object as it was, as JSON."""
+    def _owners(
+        self, kind: Kind, before: dict[str, Any] | None, after: dict[str, Any], options: Options, subresource: str
+    ) -> Owners:
+        """The managedFields of an object that the request made, or changed from `before`."""
         schema = schema_of(kind.model)
-        tracked = managed.update(
+        return managed.update(
             before,
-            new.to_dict(),
+            after,
             schema,
-            options.manager,
-            api_version=kind.api_version,
+            managed.Manager(options.manager, "Update", kind.api_version, subresource),
             now=self.stamp(),
-            subresource=subresource,
             reset=closed_to(kind, subresource),
             empty=schema.empty,
         )
-        owners = tracked["metadata"].get("managedFields", [])
-        new.metadata.managed_fields = [ManagedFieldsEntry.from_json(orjson.dumps(owner)) for owner in owners]
 
     def now(self) -> datetime:
         """The time, in whole seconds as objects carry it."""
@@ -238,7 +266,34 @@ def finished(obj: Any) -> bool:
     return not held and not obj.metadata.deletion_grace_period_seconds
 
 
-def _place(target: Target, meta: Any) -> None:
+def _keep_server_metadata(meta: Any, was: Any) -> None:
+    """What only the server sets stays as it was; a uid that the client names is compared later."""
+    meta.uid = meta.uid or was.uid
+    for name in ("creation_timestamp", "deletion_timestamp", "deletion_grace_period_seconds", "generation"):
+        setattr(meta, name, getattr(was, name))
+    meta.name, meta.namespace, meta.resource_version, meta.self_link = was.name, was.namespace, was.resource_version, ""
+
+
+def _owned(obj: Any, owners: Owners) -> dict[str, Any]:
+    """The object as JSON with these managedFields."""
+    obj.metadata.managed_fields = []
+    value: dict[str, Any] = obj.to_dict()
+    if owners:
+        value["metadata"]["managedFields"] = owners
+    return value
+
+
+def check_name(target: Target, kind: Kind, meta: Any) -> None:
+    """Refuse a body of another name than its URL's."""
+    if not meta.name:
+        cause = required("metadata.name", "name must be provided")
+        raise invalid_object(kind.kind, kind.group, "", [cause])
+    if meta.name != target.name:
+        raise bad_request(f"the name of the object ({meta.name}) does not match the name on the URL ({target.name})")
+
+
+def check_place(target: Target, meta: Any) -> None:
+    """Refuse an object of another namespace than its URL's; one that names none is given it."""
     if target.kind.namespaced and meta.namespace not in ("", target.namespace):
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     meta.namespace = target.namespace if target.kind.namespaced else ""
@@ -272,27 +327,3 @@ def _timeless(value: dict[str, Any]) -> dict[str, Any]:
     owners = value["metadata"].get("managedFields", ())
     told = [{k: v for k, v in entry.items() if k != "time"} for entry in owners]
     return value | {"metadata": value["metadata"] | {"managedFields": told}}
-
-
-def scale_of(obj: Any) -> dict[str, Any]:
-    """The autoscaling/v1 Scale of a workload."""
-    meta = {
-        k: v
-        for k, v in obj.to_dict()["metadata"].items()
-        if k in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    }
-    selector = ",".join(f"{k}={v}" for k, v in sorted(obj.spec.selector.match_labels.items()))
-    status = {"replicas": obj.status.replicas, "selector": selector}
-    spec = {"replicas": obj.spec.replicas} if obj.spec.replicas else {}
-    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": spec, "status": status}
-
-
-def scaled(obj: Any, scale: dict[str, Any]) -> Any:
-    """The workload with a Scale's replicas; refuses a negative number as Kubernetes does."""
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or replicas < 0:
-        cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-        raise invalid_object("Scale", "autoscaling", obj.metadata.name, [cause])
-    obj.spec.replicas = replicas
-    obj.metadata.resource_version = (scale.get("metadata") or {}).get("resourceVersion", "")
-    return obj

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from kubeapi.errors import ApiError, bad_request
-from kubeapi.patch import fieldset, managed
-from kubeapi.patch.fieldset import Comparison, FieldSet
+from kubeapi.patch import fieldset, managed, typed
+from kubeapi.patch.fieldset import FieldSet
 from kubeapi.patch.managed import Manager
+from kubeapi.patch.typed import Comparison
 
 if TYPE_CHECKING:
     from kubeapi.schema import Schema
@@ -24,120 +25,95 @@ if TYPE_CHECKING:
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
+class Applied(NamedTuple):
+    """An object as an apply leaves it (its managedFields are still the old ones), and its managedFields."""
+
+    value: dict[str, Any]
+    owners: list[dict[str, Any]]
+
+
 def apply(
     live: dict[str, Any] | None,
     applied: dict[str, Any],
     schema: Schema | None,
-    manager: str,
+    manager: Manager,
     force: bool = False,
     *,
-    api_version: str,
     now: str,
-    subresource: str = "",
     reset: Iterable[tuple[str, ...]] = (),
     empty: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The live object (None: to be created) with `applied` applied by `manager`, managedFields included.
+) -> Applied:
+    """The live object (None: to be created) with `applied` applied by `manager`, and its managedFields.
 
     `reset` and `empty` are as in `managed.update`. Raises ApiError 409 Conflict with a cause per field, 400 if the
-    configuration carries managedFields.
+    configuration carries managedFields, 500 if it does not fit the schema.
     """
-    if managed.entries_of(applied):
+    if "managedFields" in (applied.get("metadata") or {}):
         raise bad_request("metadata.managedFields must be nil")
+    if wrong := [*typed.check(applied, schema)]:
+        raise ApiError(500, "", f"failed to create typed patch object ({_named(applied)}): {_joined(wrong)}")
     reset = tuple(reset)
-    who = Manager(manager, "Apply", api_version, subresource)
-    current = live if live is not None else _named(applied, empty or {})
+    current = live if live is not None else {k: applied[k] for k in ("apiVersion", "kind")} | (empty or {})
     managers = managed.decode(managed.entries_of(current))
-    if live is not None and not managers.fields:
-        before = fieldset.compare(managed.tracked(empty or {}), managed.tracked(live), schema).changed
+    owned = fieldset.without(managed.applied_fields(applied, schema), reset)
+    if live is not None and owned and not managers.fields:
+        before = typed.compare(managed.tracked(empty or {}), managed.tracked(live), schema).changed
         if before:
-            first = Manager(managed.BEFORE_FIRST_APPLY, "Update", api_version)
+            first = Manager(managed.BEFORE_FIRST_APPLY, "Update", manager.api_version)
             managers.fields[first], managers.times[first] = before, now
-
-    previous = managers.fields.get(who, {})
-    owned = fieldset.without(fieldset.of(managed.tracked(applied), schema), reset)
-    managers.fields[who] = owned
-    merged = _merge(current, applied, schema)
+    previous = managers.fields.get(manager, {})
+    managers.fields[manager] = owned
+    merged = typed.merge(current, applied, schema)
     if previous:
-        everyone = reduce(fieldset.union, managers.fields.values())
-        merged = _prune(merged, previous, everyone, schema)
-    delta = fieldset.compare(managed.tracked(current), managed.tracked(merged), schema)
+        everyone = reduce(fieldset.union, managers.fields.values(), typed.fields_of(applied, schema))
+        merged = _pruned(merged, previous, everyone, schema)
+    delta = typed.compare(managed.tracked(current), managed.tracked(merged), schema)
     delta = Comparison(fieldset.without(delta.changed, reset), fieldset.without(delta.removed, reset))
 
     conflicts = {
         other: clash
         for other, theirs in managers.fields.items()
-        if other != who and (clash := fieldset.intersection(theirs, delta.changed))
+        if other != manager and (clash := fieldset.intersection(theirs, delta.changed))
     }
-    if manager == "kubectl" and conflicts and not force:
+    if manager.name == "kubectl" and conflicts and not force:
         allowed = _last_applied(current, schema)
         conflicts = {m: left for m, clash in conflicts.items() if (left := fieldset.difference(clash, allowed))}
     if conflicts and not force:
         raise _conflict(conflicts)
-    managers.lose(delta, keep=who)
-    if delta.changed or delta.removed:
-        managers.times[who] = now
-    return managed.with_entries(merged, managers)
+    managers.lose(delta, keep=manager)
+    if not owned:
+        managers.fields.pop(manager, None)
+    if delta.changed or delta.removed or owned != previous:
+        managers.times[manager] = now
+    return Applied(merged, managed.encode(managers))
 
 
-def _named(applied: dict[str, Any], empty: dict[str, Any]) -> dict[str, Any]:
-    """The empty object that a create starts from."""
-    return {k: applied[k] for k in ("apiVersion", "kind") if k in applied} | empty
+def _named(applied: dict[str, Any]) -> str:
+    """Which object, as Go prints it: `default/web; apps/v1, Kind=Deployment`."""
+    meta, version = applied.get("metadata") or {}, applied["apiVersion"]
+    group_version = version if "/" in version else f"/{version}"
+    return f"{meta.get('namespace', '')}/{meta.get('name', '')}; {group_version}, Kind={applied['kind']}"
 
 
-def _merge(live: Any, applied: Any, schema: Schema | None) -> Any:
-    if type(live) is not type(applied) or fieldset.is_leaf(applied, schema):
-        return applied
-    if isinstance(applied, dict):
-        out = dict(live)
-        for key, value in applied.items():
-            out[key] = _merge(out.get(key), value, fieldset.child_schema(schema, key))
-        return out
-    assert schema is not None
-    return _merge_elements(fieldset.elements(live, schema), fieldset.elements(applied, schema), schema)
+def _joined(wrong: list[str]) -> str:
+    return wrong[0] if len(wrong) == 1 else "\n  ".join(["errors:", *wrong])
 
 
-def _merge_elements(live: dict[str, Any], applied: dict[str, Any], schema: Schema) -> list[Any]:
-    """Both lists in one: shared elements in the applied order, the live ones' own between them where they stood."""
-    out: list[Any] = []
-    mine, done = list(applied), set[str]()
-    at = 0
-    for key, value in live.items():
-        if key not in applied:
-            out.append(value)
-            continue
-        while at < len(mine) and key not in done:
-            name = mine[at]
-            at += 1
-            done.add(name)
-            out.append(_merge(live.get(name), applied[name], schema.element))
-            if name == key:
-                break
-    return out + [_merge(live.get(name), applied[name], schema.element) for name in mine[at:]]
+def _pruned(merged: Any, previous: FieldSet, owned: FieldSet, schema: Schema | None) -> Any:
+    """`merged` without what was applied before and is owned by nobody now (merge.Updater.prune).
 
+    First all that was applied before goes; then what anyone owns comes back, then what was never applied but went with it.
+    """
 
-def _prune(value: Any, previous: FieldSet, owned: FieldSet, schema: Schema | None) -> Any:
-    """`value` without what was applied before and is owned by nobody now."""
-    if isinstance(value, dict):
-        out = {}
-        for key, item in value.items():
-            path = f"f:{key}"
-            if path not in previous:
-                out[key] = item
-            elif path in owned:
-                below = fieldset.child_schema(schema, key)
-                out[key] = _prune(item, previous[path], owned[path], below)
-        return out
-    if isinstance(value, list) and schema is not None and not fieldset.is_leaf(value, schema):
-        kept = []
-        for path, item in fieldset.elements(value, schema).items():
-            was, now = previous.get(path), owned.get(path)
-            if was is None:
-                kept.append(item)
-            elif now is not None and (fieldset.is_member(now) or not fieldset.is_member(was)):
-                kept.append(_prune(item, was, now, schema.element))
-        return kept
-    return value
+    def members(value: Any) -> FieldSet:
+        return fieldset.with_parents(typed.fields_of(value, schema), schema)
+
+    last, everything = fieldset.with_parents(previous, schema), members(merged)
+    pruned = typed.remove(merged, last, schema)
+    kept = fieldset.union(members(pruned), fieldset.with_parents(owned, schema))
+    pruned = typed.remove(merged, fieldset.difference(everything, kept), schema)
+    gone = fieldset.difference(everything, members(pruned))
+    return typed.remove(merged, fieldset.intersection(gone, last), schema)
 
 
 def _last_applied(live: dict[str, Any], schema: Schema | None) -> FieldSet:
@@ -147,7 +123,7 @@ def _last_applied(live: dict[str, Any], schema: Schema | None) -> FieldSet:
         recorded = orjson.loads(text or "null")
     except orjson.JSONDecodeError:
         return {}  # a broken annotation allows nothing; the conflicts say the rest
-    return fieldset.of(managed.tracked(recorded), schema) if isinstance(recorded, dict) else {}
+    return managed.applied_fields(recorded, schema) if isinstance(recorded, dict) else {}
 
 
 def _conflict(conflicts: dict[Manager, FieldSet]) -> ApiError:

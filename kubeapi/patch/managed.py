@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubeapi.patch import fieldset
-from kubeapi.patch.fieldset import Comparison, FieldSet
+from kubeapi.patch import fieldset, typed
+from kubeapi.patch.fieldset import FieldSet
+from kubeapi.patch.typed import Comparison
 
 if TYPE_CHECKING:
     from kubeapi.schema import Schema
@@ -105,49 +106,47 @@ def entries_of(obj: dict[str, Any]) -> list[dict[str, Any]]:
 def tracked(obj: dict[str, Any]) -> dict[str, Any]:
     """The object without the fields that nobody owns (names, versions, the server's own metadata)."""
     rest = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind")}
-    rest["metadata"] = {k: v for k, v in obj.get("metadata", {}).items() if k not in _UNTRACKED}
+    rest["metadata"] = {k: v for k, v in (obj.get("metadata") or {}).items() if k not in _UNTRACKED}
     return rest
 
 
-def with_entries(obj: dict[str, Any], managers: Managers) -> dict[str, Any]:
-    """A copy of the object that carries these owners."""
-    metadata = {k: v for k, v in obj.get("metadata", {}).items() if k != "managedFields"}
-    entries = encode(managers)
-    return {**obj, "metadata": {**metadata, "managedFields": entries} if entries else metadata}
+def applied_fields(applied: dict[str, Any], schema: Schema | None) -> FieldSet:
+    """What a manager owns by applying a configuration; metadata itself is nobody's."""
+    fields = typed.fields_of(tracked(applied), schema)
+    if not fields.get("f:metadata"):
+        fields.pop("f:metadata", None)
+    return fields
 
 
 def update(
     old: dict[str, Any] | None,
     new: dict[str, Any],
     schema: Schema | None,
-    manager: str,
+    manager: Manager,
     *,
-    api_version: str,
     now: str,
-    subresource: str = "",
     reset: Iterable[tuple[str, ...]] = (),
     empty: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """`new` with managedFields as they are after this create (`old` is None) or update by `manager`.
+) -> list[dict[str, Any]]:
+    """The managedFields of `new` after this create (`old` is None) or update by `manager`.
 
-    `new` is the object after decoding and defaults, before the strategy; `reset` are the paths that the strategy will
-    put back (status through the main door). `empty` is a new object of the kind as Go writes it: what a create is
-    compared with. An object whose managedFields were emptied stays untracked, as in Kubernetes.
+    `new` is the object after decoding and defaults, before admission and the strategy: what the server adds is nobody's.
+    `reset` are the paths that the strategy will put back (status through the main door). `empty` is a new object of the kind
+    as Go writes it: what a create is compared with. An object whose managedFields were emptied stays untracked, as in
+    Kubernetes; a subresource can't write managedFields.
     """
-    given = new.get("metadata", {}).get("managedFields")
+    given = [] if manager.subresource else entries_of(new)
     if old is not None and (not entries_of(old) or given == [{}]):
-        return with_entries(new, Managers())
-    managers = decode(given or entries_of(old)) if old is not None else Managers()
-    base = old if old is not None else (empty or {})
-    delta = fieldset.compare(tracked(base), tracked(new), schema)
+        return []
+    managers = decode(given or entries_of(old or {}))
+    delta = typed.compare(tracked(old if old is not None else empty or {}), tracked(new), schema)
     took = fieldset.without(delta.changed, reset)
     managers.lose(Comparison(took, fieldset.without(delta.removed, reset)))
     if took:
-        who = Manager(manager, "Update", api_version, subresource)
-        managers.merge(who, took)
-        managers.times[who] = now
+        managers.merge(manager, took)
+        managers.times[manager] = now
         _cap(managers)
-    return with_entries(new, managers)
+    return encode(managers)
 
 
 def _cap(managers: Managers) -> None:
