@@ -44,7 +44,7 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._messages = TerminationMessages(parts.runtime, parts.directory / pod.metadata.uid)
         self._starter = Starter(parts, self._messages)
-        self._probes = Probes(parts.runtime, parts.clock, self.wake, self._say_of_pod)
+        self._probes = Probes(parts.runtime, parts.clock, self.wake, self._say_of)
         self._waiting: dict[str, Waiting] = {}
         self._kills: dict[str, asyncio.Task[None]] = {}
         self._starting: asyncio.Task[None] | None = None
@@ -160,8 +160,8 @@ class PodWorker:
         self._volume_troubles = ()
         return True
 
-    def _say_of_pod(self, type_: str, reason: str, message: str) -> None:
-        self._parts.say(self.pod, "", type_, reason, message)
+    def _say_of(self, name: str, type_: str, reason: str, message: str) -> None:
+        self._parts.say(self.pod, field_path(self.pod, name), type_, reason, message)
 
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
         facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))

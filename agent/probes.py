@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 import structlog
@@ -75,14 +76,17 @@ def first_pause(probe: Probe, started_at: datetime | None, now: datetime, share:
 
 
 class Probes:
-    """What the probes of one pod say, by container id. wake is called when that changes, say records an Event."""
+    """What the probes of one pod say, by container id. wake is called when that changes.
+
+    say records an Event: the container's name, type, reason, message.
+    """
 
     def __init__(
         self,
         runtime: Runtime,
         clock: Clock,
         wake: Callable[[], None],
-        say: Callable[[str, str, str], None],
+        say: Callable[[str, str, str, str], None],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.started: dict[str, bool] = {}
@@ -152,6 +156,7 @@ class Probes:
     async def _look(self, kind: Kind, probe: Probe, target: Target) -> Finding | None:
         """One finding, told where it is not plainly good; None when the look could not be made."""
         name, trouble = kind.capitalize(), ""
+        say = partial(self._say, target.container.name, "Warning")
         for _ in range(ATTEMPTS):
             try:
                 finding = await self._prober.look(probe, target)
@@ -163,11 +168,11 @@ class Probes:
                 trouble = str(error)
                 continue
             if not finding.healthy:
-                self._say("Warning", "Unhealthy", f"{name} probe failed: {finding.message}")
+                say("Unhealthy", f"{name} probe failed: {finding.message}")
             elif finding.message:
-                self._say("Warning", "ProbeWarning", f"{name} probe warning: {finding.message}")
+                say("ProbeWarning", f"{name} probe warning: {finding.message}")
             return finding
-        self._say("Warning", "Unhealthy", f"{name} probe errored and resulted in unknown state: {trouble}")
+        say("Unhealthy", f"{name} probe errored and resulted in unknown state: {trouble}")
         return None
 
     def _conclude(self, kind: Kind, probe: Probe, container_id: str, healthy: bool) -> bool:

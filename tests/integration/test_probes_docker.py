@@ -141,7 +141,7 @@ async def test_a_container_turns_ready_fails_its_liveness_and_its_successor_is_a
         await node.runtime.exec(first, ["touch", "/tmp/ill"], 5)
         await turn()
         assert probes.failed == {first: "liveness"}
-        assert ("Warning", "Unhealthy", "Liveness probe failed: ill\n") in events
+        assert ("c", "Warning", "Unhealthy", "Liveness probe failed: ill\n") in events
         await node.runtime.stop(first, 0)
         second = await node.run("sh", "-c", "touch /tmp/ready; sleep 999")
         probes.follow(pod, await node.observe(), "127.0.0.1")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from controlplane.apiserver.certs import ensure_authority, ensure_certificate
 from kubeapi.clock import FakeClock
 from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import ContainerStatus, Pod, Probe
+from tests.virtual import virtually
 
 EXEC = {"exec": {"command": ["check"]}, "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1}
 OCI = b'OCI runtime exec failed: exec failed: exec: "nonesuch": executable file not found in $PATH: unknown\r\n'
@@ -98,28 +98,6 @@ def test_the_first_look_waits_for_the_initial_delay(ran: int, delay: int, share:
 # ---- tasks, in virtual time
 
 
-class Leap(selectors.DefaultSelector):
-    """Nothing to wait for but time: be there at once."""
-
-    passed = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "everything waits for something that will not come"
-        self.passed += timeout
-        return []
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only while all wait."""
-
-    def __init__(self) -> None:
-        self._leap = Leap()
-        super().__init__(self._leap)
-
-    def time(self) -> float:
-        return self._leap.passed
-
-
 class Scripted:
     """A runtime whose commands end as told: at which second of virtual time with which code. It keeps when it was asked."""
 
@@ -137,7 +115,7 @@ class World:
 
     def __init__(self, runtime: Any, template: dict[str, Any], chance: float = 0.5) -> None:
         self.pod = Pod.model_validate({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", **template}]}})
-        self.events: list[tuple[str, str, str]] = []
+        self.events: list[tuple[str, ...]] = []
         self.turned = asyncio.Event()
         self.clock = FakeClock()
         self.probes = Probes(runtime, self.clock, self.turned.set, lambda *e: self.events.append(e), lambda: chance)
@@ -156,11 +134,6 @@ class World:
         return asyncio.get_running_loop().time()
 
 
-def virtually(story: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(story())  # type: ignore[arg-type]
-
-
 def test_readiness_turns_with_its_thresholds_and_says_why() -> None:
     async def story() -> None:
         runtime = Scripted(lambda _, now: 0 if now < 15 or now >= 60 else 1)
@@ -171,7 +144,7 @@ def test_readiness_turns_with_its_thresholds_and_says_why() -> None:
         assert (await world.turn(), world.probes.ready) == (0, {"one": True})
         assert (await world.turn(), world.probes.ready) == (40, {"one": False})
         assert (await world.turn(), world.probes.ready) == (60, {"one": True})
-        assert world.events == [("Warning", "Unhealthy", "Readiness probe failed: said so")] * 4
+        assert world.events == [("c", "Warning", "Unhealthy", "Readiness probe failed: said so")] * 4
         assert world.probes.failed == {}
         await world.probes.stop()
 
@@ -232,7 +205,7 @@ def test_startup_that_gives_up_ends_the_container() -> None:
         world.follow()
         assert await world.turn() == 20
         assert (world.probes.failed, world.probes.started) == ({"one": "startup"}, {"one": False})
-        assert {message for _, _, message in world.events} == {"Startup probe failed: said so"}
+        assert {message for *_, message in world.events} == {"Startup probe failed: said so"}
         await world.probes.stop()
 
     virtually(story)
@@ -281,7 +254,7 @@ def test_what_could_not_be_asked_says_nothing_of_the_container() -> None:
         await asyncio.sleep(25)
         assert world.probes.failed == {}
         told = "Liveness probe errored and resulted in unknown state: no such command"
-        assert world.events == [("Warning", "Unhealthy", told)] * 3
+        assert world.events == [("c", "Warning", "Unhealthy", told)] * 3
         await world.probes.stop()
 
     virtually(story)
