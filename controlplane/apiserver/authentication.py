@@ -7,8 +7,10 @@ ones of ServiceAccounts.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+from kubeapi.errors import ApiError, internal_error
 
 
 class Identity(NamedTuple):
@@ -26,6 +28,28 @@ ANONYMOUS = Identity("system:anonymous", ("system:unauthenticated",))
 def node_identity(name: str) -> Identity:
     """The agent of a node."""
     return Identity(f"system:node:{name}", ("system:nodes", AUTHENTICATED))
+
+
+def account_identity(namespace: str, name: str) -> Identity:
+    """A ServiceAccount."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
+    return Identity(f"system:serviceaccount:{namespace}:{name}", groups)
+
+
+def impersonated(asking: Identity, user: str, groups: Sequence[str]) -> Identity:
+    """Whom a request with Impersonate-User and Impersonate-Group stands for; only administrators may stand for others."""
+    if not user:
+        raise internal_error(f"requested [{' '.join(groups)}] without impersonating a user")
+    if "system:masters" not in asking.groups:
+        why = f'User "{asking.user}" cannot impersonate resource "users" in API group "" at the cluster scope'
+        details = {"name": user, "kind": "users"}
+        raise ApiError(403, "Forbidden", f'users "{user}" is forbidden: {why}', details=details)
+    match user.split(":"):
+        case ["system", "serviceaccount", namespace, name] if not groups:
+            return account_identity(namespace, name)
+        case ["system", "anonymous"]:
+            return Identity(user, (*groups, "system:unauthenticated"))
+    return Identity(user, tuple(dict.fromkeys([*groups, AUTHENTICATED])))
 
 
 class Who(Protocol):

@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from controlplane.apiserver import authorization
-from controlplane.apiserver.authentication import ANONYMOUS, Anyone, Who
+from controlplane.apiserver.authentication import ANONYMOUS, Anyone, Who, impersonated
 from controlplane.apiserver.certs import ensure_certificate
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
 from controlplane.apiserver.routing import route
@@ -73,9 +73,13 @@ def admitted(server: ApiServer, who: Who, connection: HTTPConnection, method: st
     identity = who.identity(connection.headers)
     if identity is None and (request.path not in OPEN_PATHS or "authorization" in connection.headers):
         raise ApiError(401, "Unauthorized", "Unauthorized")
-    request.user, request.groups = identity or ANONYMOUS
-    if identity is not None:
-        authorization.check(identity, server.registry, request)
+    asking = identity or ANONYMOUS
+    user, groups = connection.headers.get("impersonate-user", ""), connection.headers.getlist("impersonate-group")
+    if user or groups:
+        asking = impersonated(asking, user, groups)
+    if request.path not in OPEN_PATHS:
+        authorization.check(asking, server.registry, request)
+    request.user, request.groups = asking
     return request
 
 

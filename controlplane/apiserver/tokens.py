@@ -17,7 +17,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from controlplane.apiserver.authentication import AUTHENTICATED, Identity
+from controlplane.apiserver.authentication import Identity, account_identity
 from controlplane.apiserver.bodies import json_body
 from controlplane.apiserver.forms import answer, negotiate
 from controlplane.apiserver.routing import Target, key_of
@@ -101,8 +101,7 @@ class Tokens:
         for kind, plural in (("serviceaccount", "serviceaccounts"), *((k.lower(), p) for k, p in BOUND.items())):
             if kind in told and not self._vouches(plural, namespace, told[kind]):
                 return None
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
-        return Identity(f"system:serviceaccount:{namespace}:{name}", groups)
+        return account_identity(namespace, name)
 
     def _vouches(self, plural: str, namespace: str, ref: dict[str, str]) -> bool:
         """Whether the object that a token names is there, is the same one, and is not long deleted."""

@@ -38,6 +38,13 @@ def test_an_account_may_nothing_and_is_nobody_once_it_is_gone(api_only: Cluster,
     assert gone.returncode == 1 and "Unauthorized" in gone.stderr
 
 
+def test_the_administrator_may_stand_for_another(api_only: Cluster) -> None:
+    told = api_only.kubectl("--as=bo", "--as-group=devs", "auth", "whoami", "-o", "json").stdout
+    assert json.loads(told)["status"]["userInfo"] == {"username": "bo", "groups": ["devs", "system:authenticated"]}
+    refused = api_only.kubectl("--as=bo", "get", "pods", check=False)
+    assert 'pods is forbidden: User "bo" cannot list resource "pods"' in refused.stderr
+
+
 def test_a_token_is_refused_its_wrong_wishes(api_only: Cluster) -> None:
     short = api_only.kubectl("create", "token", "default", "--duration=1m", check=False)
     assert "may not specify a duration less than 10 minutes" in short.stderr
