@@ -1,6 +1,6 @@
 """Volumes: claims find a PersistentVolume, or get one made; both stay while they are used, and are reclaimed after.
 
-`choose` is the static match (smallest that fits); the StorageClass provisioner docker-volume.naru.dev makes a
+`matching.choose` is the static match; the StorageClass provisioner docker-volume.naru.dev makes a
 PersistentVolume whose CSI handle is the name of a Docker volume on the claim's node. It carries the provisioner's finalizer,
 which the agent of the node takes away once it has removed the Docker volume. Watches claims, volumes, classes
 and pods. Key: a claim (NAMESPACE/NAME), or a volume (/NAME).
@@ -8,16 +8,16 @@ and pods. Key: a claim (NAMESPACE/NAME), or a volume (/NAME).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from controlplane.controllers.controller import Controller, itself, split
+from controlplane.controllers.matching import choose, is_reserved
 from controlplane.controllers.pods import is_finished
-from controlplane.scheduler.scheduler import SELECTED_NODE
-from controlplane.scheduler.snapshot import amount
+from controlplane.scheduler.scheduler import NO_PROVISIONER, SELECTED_NODE
 from kubeapi.client.recorder import reference_of
 from kubeapi.core_v1.types import (
     CSIPersistentVolumeSource,
+    Node,
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
@@ -30,47 +30,12 @@ from kubeapi.core_v1.types import (
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.names import DOCKER_VOLUME_FINALIZER, DOCKER_VOLUMES
-from kubeapi.selectors import matches
 from kubeapi.storage_v1.types import StorageClass
 
 PVC_PROTECTION, PV_PROTECTION = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
 BIND_COMPLETED, BOUND_BY = "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"
+DEFAULT_CLASS, IS_DEFAULT = "standard", "storageclass.kubernetes.io/is-default-class"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
-
-
-def choose(claim: PersistentVolumeClaim, volumes: Iterable[PersistentVolume]) -> PersistentVolume | None:
-    """The volume reserved for the claim, else the smallest free one of its class, modes, size and labels."""
-    wanted = amount("storage", claim.spec.resources.requests.get("storage", 0))
-    fitting = []
-    for volume in volumes:
-        reserved = volume.spec.claim_ref
-        if volume.metadata.deletion_timestamp is not None:
-            continue
-        if reserved is not None:
-            if _reserved_for(volume, claim):
-                return volume
-            continue
-        fits = (
-            set(claim.spec.access_modes) <= set(volume.spec.access_modes)
-            and (claim.spec.storage_class_name or "") == volume.spec.storage_class_name
-            and (claim.spec.volume_mode or "Filesystem") == (volume.spec.volume_mode or "Filesystem")
-            and (claim.spec.selector is None or matches(claim.spec.selector, volume.metadata.labels))
-            and (not claim.spec.volume_name or claim.spec.volume_name == volume.metadata.name)
-            and volume.status.phase in ("Available", "Pending", "")
-        )
-        size = amount("storage", volume.spec.capacity.get("storage", 0))
-        if fits and size >= wanted:
-            fitting.append((size, volume.metadata.name, volume))
-    return min(fitting, key=lambda f: f[:2])[2] if fitting else None
-
-
-def _reserved_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    ref = volume.spec.claim_ref
-    return (
-        ref is not None
-        and (ref.namespace, ref.name) == (claim.metadata.namespace, claim.metadata.name)
-        and ref.uid in ("", claim.metadata.uid)
-    )
 
 
 def make_volume(claim: PersistentVolumeClaim, class_: StorageClass, node: str) -> PersistentVolume:
@@ -106,7 +71,19 @@ class VolumeController(Controller):
         self._claims = self.watch(PersistentVolumeClaim, itself)
         self._volumes = self.watch(PersistentVolume, self._of_volume)
         self._classes = self.watch(StorageClass, lambda _: self._unbound())
+        self._nodes = self.context.informer(Node)
         self._pods = self.watch(Pod, _claims_of, facts=lambda p: (p.spec.volumes, p.spec.node_name, is_finished(p)))
+
+    async def start(self) -> None:
+        if self._classes.get("", DEFAULT_CLASS) is None:
+            made = StorageClass(
+                metadata=ObjectMeta(name=DEFAULT_CLASS, annotations={IS_DEFAULT: "true"}),
+                provisioner=DOCKER_VOLUMES,
+                reclaim_policy="Delete",
+                volume_binding_mode="WaitForFirstConsumer",
+            )
+            await self.client.create(made)
+        await super().start()
 
     def _unbound(self) -> list[str]:
         found = self._claims.list()
@@ -141,12 +118,12 @@ class VolumeController(Controller):
             await self._lost(claim)
 
     async def _bind_or_provision(self, claim: PersistentVolumeClaim) -> None:
-        volume = choose(claim, self._volumes.list())
         class_name = claim.spec.storage_class_name or ""
         class_ = self._classes.get("", class_name)
         waits = class_ is not None and class_.volume_binding_mode == "WaitForFirstConsumer"
         node = claim.metadata.annotations.get(SELECTED_NODE, "")
-        if volume is not None and (not waits or node or _reserved_for(volume, claim)):
+        volume = choose(claim, self._volumes.list(), self._nodes.get("", node))
+        if volume is not None and (not waits or node or is_reserved(volume, claim)):
             await self._bind(claim, volume)
         elif claim.spec.volume_name:
             return  # it names a volume that is not there yet: its event brings the claim back
@@ -168,6 +145,13 @@ class VolumeController(Controller):
                     raise
             text = f"Successfully provisioned volume {made.metadata.name}"
             self.recorder.event(claim, "Normal", "ProvisioningSucceeded", text)
+        elif class_.provisioner != NO_PROVISIONER:
+            text = (
+                f"Waiting for a volume to be created either by the external provisioner '{class_.provisioner}' or "
+                "manually by the system administrator. If volume creation is delayed, please verify that the "
+                "provisioner is running and correctly registered."
+            )
+            self.recorder.event(claim, "Normal", "ExternalProvisioning", text)
 
     async def _bind(self, claim: PersistentVolumeClaim, volume: PersistentVolume) -> None:
         if volume.spec.claim_ref is None or not volume.spec.claim_ref.uid:

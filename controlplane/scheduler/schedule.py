@@ -109,6 +109,8 @@ def reasons_against(pod: Pod, info: NodeInfo, asked: Asked) -> list[str]:
         return lacking
     if not all(affinity.selector_matches(s, node) for s in asked.volumes.affinities):
         return ["node(s) didn't match PersistentVolume's node affinity"]
+    if not all(node.metadata.name in nodes for nodes in asked.volumes.places):
+        return ["node(s) didn't find available persistent volumes to bind"]
     objection = asked.neighbours.objection(node.metadata.labels)
     return [objection] if objection else []
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import structlog
 
 from controlplane.controllers.controller import Context
+from controlplane.controllers.matching import choose
 from controlplane.scheduler.schedule import Placement, schedule
 from controlplane.scheduler.snapshot import NodeInfo, Snapshot, Volumes
 from kubeapi.client.client import error_of
@@ -36,6 +37,7 @@ from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.storage_v1.types import StorageClass
 
 log = structlog.get_logger()
+NO_PROVISIONER = "kubernetes.io/no-provisioner"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NAME = "default-scheduler"
 USER = "system:kube-scheduler"
@@ -208,7 +210,7 @@ class Scheduler:
         return Snapshot([self._infos[name] for name in sorted(self._infos)], namespaces)
 
     def _volumes_of(self, pod: Pod) -> Volumes:
-        affinities, waiting = [], []
+        affinities, waiting, places = [], [], []
         for volume in pod.spec.volumes:
             if volume.persistent_volume_claim is None:
                 continue
@@ -227,7 +229,11 @@ class Scheduler:
             if class_ is None or class_.volume_binding_mode != "WaitForFirstConsumer":
                 return Volumes("pod has unbound immediate PersistentVolumeClaims")
             waiting.append(name)
-        return Volumes("", tuple(affinities), tuple(waiting))
+            if class_.provisioner == NO_PROVISIONER:
+                volumes = self._volumes.list()
+                nodes = (info.node for info in self._infos.values() if choose(claim, volumes, info.node) is not None)
+                places.append(frozenset(node.metadata.name for node in nodes))
+        return Volumes("", tuple(affinities), tuple(waiting), tuple(places))
 
     async def _bind(self, pod: Pod, node: str) -> None:
         meta = ObjectMeta(name=pod.metadata.name, namespace=pod.metadata.namespace, uid=pod.metadata.uid)

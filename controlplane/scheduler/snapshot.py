@@ -122,3 +122,4 @@ class Volumes:
     problem: str = ""
     affinities: tuple[NodeSelector, ...] = ()
     waiting: tuple[str, ...] = ()  # claims that wait for the pod's node (WaitForFirstConsumer)
+    places: tuple[frozenset[str], ...] = ()  # for each claim that nobody provisions: the nodes with a volume for it
