@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -33,6 +34,13 @@ ENGINE_PAUSE, FAULT_PAUSE, SANDBOX_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 1.0, 60.0
 VOLUME_PAUSE, SHORTEST_GRACE = 2.0, 2.0
 
 
+class _Kill(NamedTuple):
+    """An end under way, and the grace that it gives."""
+
+    task: asyncio.Task[None]
+    grace: float
+
+
 class PodWorker:
     """Brings one pod to what its spec says. report has a status written; finish lets the API forget the pod."""
 
@@ -46,7 +54,7 @@ class PodWorker:
         self._starter = Starter(parts, self._messages)
         self._probes = Probes(parts.runtime, parts.clock, self.wake, self._say_of)
         self._waiting: dict[str, Waiting] = {}
-        self._kills: dict[str, asyncio.Task[None]] = {}
+        self._kills: dict[str, _Kill] = {}
         self._starting: asyncio.Task[None] | None = None
         self._sandbox_failures = 0
         self._volume_troubles: tuple[str, ...] = ()
@@ -90,8 +98,8 @@ class PodWorker:
                     await self._sleep(FAULT_PAUSE)
         finally:
             await self._probes.stop()
-            for task in self._kills.values():
-                task.cancel()
+            for kill in self._kills.values():
+                kill.task.cancel()
 
     async def _round(self) -> bool:
         """Look, plan, tell, act; then wait if there is nothing to do. True when the pod is at its end."""
@@ -235,15 +243,15 @@ class PodWorker:
 
     def _kill(self, pod: Pod, container_id: str, name: str, why: str) -> None:
         """End a container beside the rounds; a shorter grace than that of an end under way cuts it short."""
-        grace = self._grace(pod, container_id)
-        if container_id in self._kills and grace != 0:
-            return
-        if container_id not in self._kills:
+        grace, under_way = self._grace(pod, container_id), self._kills.get(container_id)
+        if under_way is None:
             self._parts.say(pod, field_path(pod, name), "Normal", "Killing", why)
+        elif under_way.grace <= grace:
+            return
         else:
-            self._kills[container_id].cancel()
+            under_way.task.cancel()
         task = asyncio.create_task(self._end(pod, container_id, name, grace))
-        self._kills[container_id] = task
+        self._kills[container_id] = _Kill(task, grace)
         task.add_done_callback(lambda _: self._killed(container_id, task))
 
     def _grace(self, pod: Pod, container_id: str) -> float:
@@ -274,6 +282,6 @@ class PodWorker:
     def _killed(self, container_id: str, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             log.warning("kill failed", container=container_id, error=str(error))
-        if self._kills.get(container_id) is task:
+        if (kill := self._kills.get(container_id)) and kill.task is task:
             del self._kills[container_id]
         self._wake.set()

@@ -1,0 +1,456 @@
+"""The life of a pod in virtual time: a real worker on a simulated engine, told as the API and its users see it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.images import Images
+from agent.network.protocol import SimulatedNetwork
+from agent.objects import Objects
+from agent.parts import Parts
+from agent.podworker import PodWorker
+from agent.runtime.protocol import Container, ContainerSpec, EngineDownError, EngineError, ExecResult, Image
+from agent.runtime.simulated import Life, SimulatedRuntime, life_of
+from agent.volumes import Volumes
+from kubeapi.core_v1.types import ContainerStatus, Pod, PodStatus
+from tests.virtual import VirtualClock, virtually
+
+IMAGE = "app:1"
+PATIENCE = 7200.0
+
+
+class NoServices:
+    """The cache of a cluster without Services."""
+
+    def list(self, namespace: str | None = None) -> list[None]:
+        return []
+
+    def get(self, namespace: str, name: str) -> None:
+        return None
+
+
+class World:
+    """One pod, an engine with its image, and all that the API heard."""
+
+    def __init__(self, directory: Path, lives: Callable[[ContainerSpec], Life] = life_of, probe: Any = None) -> None:
+        self.clock = VirtualClock()
+        self.runtime = SimulatedRuntime(
+            self.clock, random.Random(1), lives, commands=probe or (lambda *_: ExecResult(0))
+        )
+        self.runtime.present[IMAGE] = Image("sha256:app", (IMAGE,))
+        self.network = SimulatedNetwork("10.99.0.0/24")
+        self.status, self.events = PodStatus(), list[tuple[str, str]]()
+        self.worker: PodWorker
+        self._changed, self.forgotten = asyncio.Event(), asyncio.Event()
+        self._directory = directory
+
+    def _report(self, pod: Pod, status: PodStatus) -> None:
+        self.status = status
+        told = self.worker.pod.clone()
+        told.status = status
+        self.worker.update(told)  # as the watch brings it back
+        self._changed.set()
+
+    async def _finish(self, pod: Pod) -> None:
+        self.forgotten.set()
+
+    def _say(self, pod: Pod, path: str, type_: str, reason: str, message: str) -> None:
+        self.events.append((reason, message))
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for _ in self.runtime.events():
+                    self.worker.wake()
+            except EngineDownError:
+                await asyncio.sleep(0.5)
+
+    @asynccontextmanager
+    async def running(self, *, status: PodStatus | None = None, **spec: Any) -> AsyncIterator[None]:
+        """The pod's worker, at work until the block ends; `status` is what the API knew before."""
+        pod = Pod.model_validate({"metadata": {"name": "p", "namespace": "ns", "uid": "u"}, "spec": spec})
+        pod.status = status or PodStatus()
+        objects = Objects(None, NoServices())  # type: ignore[arg-type]
+        parts = Parts(
+            runtime=self.runtime,
+            network=self.network,
+            images=Images(self.runtime, self.clock),
+            volumes=Volumes(objects, self.runtime, self._directory),
+            objects=objects,
+            clock=self.clock,
+            say=self._say,
+            directory=self._directory,
+            host_ip="127.0.0.1",
+        )
+        self.worker = PodWorker(pod, parts, self._report, self._finish)
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self.worker.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def until(self, holds: Callable[[PodStatus], Any]) -> PodStatus:
+        """The first status that holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds(self.status):
+                self._changed.clear()
+                await self._changed.wait()
+        return self.status
+
+    async def run(self, restarts: int = 0) -> ContainerStatus:
+        """The container `c` once it runs, after so many restarts."""
+        status = await self.until(lambda s: s.container_statuses and _runs(s, restarts))
+        return status.container_statuses[0]
+
+    async def container(self) -> Container:
+        """The newest container on the engine."""
+        _, containers = await self.runtime.observe()
+        return max(containers, key=lambda c: c.attempt)
+
+    def delete(self, grace: int) -> None:
+        """What the API tells of a pod that is being deleted."""
+        pod = self.worker.pod.clone()
+        pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds = self.clock.now(), grace
+        self.worker.update(pod)
+
+    def heard(self, reason: str) -> list[str]:
+        return [message for said, message in self.events if said == reason]
+
+
+def _runs(status: PodStatus, restarts: int) -> bool:
+    seen = status.container_statuses[0]
+    return seen.state.running is not None and seen.restart_count == restarts
+
+
+def container(**more: Any) -> dict[str, Any]:
+    return {"name": "c", "image": IMAGE, **more}
+
+
+def seconds() -> float:
+    return asyncio.get_running_loop().time()
+
+
+Story = Callable[[], Awaitable[None]]
+
+
+def test_pod_comes_to_life_as_the_kubelet_tells_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            assert (world.status.phase, world.status.pod_ip) == ("Running", "10.99.0.2")
+            assert {c.type: c.status for c in world.status.conditions} == {
+                "PodReadyToStartContainers": "True",
+                "Initialized": "True",
+                "Ready": "True",
+                "ContainersReady": "True",
+            }
+            assert [reason for reason, _ in world.events] == ["Pulled", "Created", "Started"]
+
+    virtually(story)
+
+
+def test_killed_container_is_replaced_at_once_in_its_sandbox(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            killed, first = seconds(), await world.container()
+            world.runtime.kill(first.id)
+            seen = await world.run(restarts=1)
+            assert seconds() - killed < 0.5
+            assert seen.last_state.terminated and seen.last_state.terminated.exit_code == 137
+            assert (await world.container()).sandbox_id == first.sandbox_id
+
+    virtually(story)
+
+
+def test_crashes_wait_longer_and_longer(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container(command=["exit", "3"])]):
+            ends = []
+            for crashes in range(9):
+                await world.until(
+                    lambda s, n=crashes: s.container_statuses and s.container_statuses[0].restart_count == n
+                )
+                ends.append(seconds())
+            pauses = [round(later - sooner) for sooner, later in itertools.pairwise(ends)]
+            assert pauses == [0, 10, 20, 40, 80, 160, 300, 300]
+            waiting = await world.until(lambda s: s.container_statuses[0].state.waiting)
+            assert waiting.container_statuses[0].state.waiting.reason == "CrashLoopBackOff"
+            assert set(world.heard("BackOff")) == {"Back-off restarting failed container c in pod p_ns(u)"}
+
+    virtually(story)
+
+
+def test_long_run_forgets_the_back_off(tmp_path: Path) -> None:
+    lives = [Life(0.0, 1), Life(0.0, 1), Life(601.0, 1), Life()]
+
+    async def story() -> None:
+        world = World(tmp_path, lambda spec: lives[spec.attempt])
+        async with world.running(containers=[container()]):
+            await world.run(restarts=2)
+            ran_from = seconds()
+            await world.run(restarts=3)
+            assert seconds() - ran_from == pytest.approx(601, abs=1)
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(
+    ("policy", "command", "phase", "restarts"),
+    [
+        ("Never", ["true"], "Succeeded", 0),
+        ("Never", ["false"], "Failed", 0),
+        ("OnFailure", ["true"], "Succeeded", 0),
+        ("OnFailure", ["false"], "Running", 1),
+        ("Always", ["true"], "Running", 1),
+    ],
+)
+def test_restart_policy(tmp_path: Path, policy: str, command: list[str], phase: str, restarts: int) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container(command=command)], restartPolicy=policy):
+            await world.until(lambda s: (s.container_statuses and s.container_statuses[0].last_state.terminated) or
+                              s.phase in ("Succeeded", "Failed"))  # fmt: skip
+            assert (world.status.phase, world.status.container_statuses[0].restart_count) == (phase, restarts)
+
+    virtually(story)
+
+
+def test_killed_sandbox_is_replaced_and_keeps_its_address(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()], terminationGracePeriodSeconds=1):
+            await world.run()
+            (sandbox,), _ = await world.runtime.observe()
+            world.runtime.kill(sandbox.id)
+            await world.run(restarts=1)
+            (after,), _ = await world.runtime.observe()
+            assert (after.running, after.attempt) == (True, 1)
+            assert world.status.pod_ip == "10.99.0.2"
+
+    virtually(story)
+
+
+def test_removed_container_is_replaced_and_counted(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            await world.runtime.remove((await world.container()).id)
+            await world.run(restarts=1)
+
+    virtually(story)
+
+
+def test_init_containers_go_first_one_by_one(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        inits = [container(name="first", command=["sleep", "5"]), container(name="second", command=["sleep", "7"])]
+        async with world.running(initContainers=inits, containers=[container()]):
+            seen = await world.run()
+            first, second = (s.state.terminated for s in world.status.init_container_statuses)
+            assert first.finished_at <= second.started_at
+            assert second.finished_at <= seen.state.running.started_at
+
+    virtually(story)
+
+
+def test_pod_fails_with_its_init_container(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        init = container(name="init", command=["false"])
+        async with world.running(initContainers=[init], containers=[container()], restartPolicy="Never"):
+            await world.until(lambda s: s.phase == "Failed")
+            assert {c.name for c in (await world.runtime.observe())[1]} == {"init"}
+
+    virtually(story)
+
+
+def test_image_that_comes_late(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+
+        def waits(reason: str) -> Callable[[PodStatus], bool]:
+            def look(status: PodStatus) -> bool:
+                waiting = status.container_statuses and status.container_statuses[0].state.waiting
+                return bool(waiting and waiting.reason == reason)
+
+            return look
+
+        async with world.running(containers=[container(image="late:1")]):
+            await world.until(waits("ErrImagePull"))
+            await world.until(waits("ImagePullBackOff"))
+            world.runtime.registry["late:1"] = 50_000_000
+            await world.run()
+            assert any("pull access denied for late:1" in message for message in world.heard("Failed"))
+            assert any(message.startswith('Successfully pulled image "late:1"') for message in world.heard("Pulled"))
+
+    virtually(story)
+
+
+def test_process_that_can_not_be_made(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path, lambda spec: Life(error='exec: "nonesuch": executable file not found in $PATH'))
+        async with world.running(containers=[container()], restartPolicy="Never"):
+            await world.until(lambda s: s.phase == "Failed")
+            ended = world.status.container_statuses[0].state.terminated
+            assert (ended.reason, ended.exit_code) == ("StartError", 128)
+            assert "nonesuch" in ended.message
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(("obeys_after", "took", "exit_code"), [(3.0, 3, 143), (None, 30, 137), (50.0, 30, 137)])
+def test_deleted_pod_has_its_grace_and_leaves_nothing(
+    tmp_path: Path, obeys_after: float | None, took: float, exit_code: int
+) -> None:
+    async def story() -> None:
+        world = World(tmp_path, lambda spec: Life(obeys_after=obeys_after))
+        async with world.running(containers=[container()]):
+            await world.run()
+            asked = seconds()
+            world.delete(grace=30)
+            await world.forgotten.wait()
+            assert seconds() - asked == pytest.approx(took, abs=1)
+            ended = world.status.container_statuses[0].state.terminated
+            assert ended.exit_code == exit_code
+            assert await world.runtime.observe() == ([], [])
+            assert world.network.addresses == {}
+
+    virtually(story)
+
+
+def test_deletion_without_grace_cuts_a_long_one_short(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path, lambda spec: Life(obeys_after=None))
+        async with world.running(containers=[container()]):
+            await world.run()
+            world.delete(grace=300)
+            await asyncio.sleep(5)
+            world.delete(grace=0)
+            async with asyncio.timeout(1):
+                await world.forgotten.wait()
+
+    virtually(story)
+
+
+def test_pod_gone_from_the_api_is_ended(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            world.worker.forget()
+            await world.forgotten.wait()
+            assert await world.runtime.observe() == ([], [])
+
+    virtually(story)
+
+
+def test_new_agent_adopts_what_runs(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+        before, told = await world.runtime.observe(), world.status
+        world.status, world.events = PodStatus(), []
+        async with world.running(containers=[container()], status=told):
+            await asyncio.sleep(60)
+            assert await world.runtime.observe() == before
+            assert world.events == []
+
+    virtually(story)
+
+
+def test_new_agent_replaces_what_died_without_one(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+        world.runtime.kill((await world.container()).id)
+        async with world.running(containers=[container()], status=world.status):
+            await world.run(restarts=1)
+
+    virtually(story)
+
+
+def test_engine_that_was_away_is_caught_up_with(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            first = await world.container()
+            world.runtime.go_down()
+            world.runtime.kill(first.id)  # nobody hears of it
+            await asyncio.sleep(60)
+            assert world.status.container_statuses[0].restart_count == 0
+            world.runtime.come_up()
+            back = seconds()
+            await world.run(restarts=1)
+            assert seconds() - back < 2
+
+    virtually(story)
+
+
+def test_sandbox_that_can_not_be_made_is_tried_again_with_pauses(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        world.runtime.fail("create_sandbox", *[EngineError("no space left on device")] * 3)
+        async with world.running(containers=[container()]):
+            await world.run()
+            assert seconds() == pytest.approx(1 + 2 + 4, abs=0.5)
+            assert world.heard("FailedCreatePodSandBox") == [
+                "Failed to create pod sandbox: no space left on device"
+            ] * 3  # fmt: skip
+
+    virtually(story)
+
+
+def test_failed_liveness_probe_ends_and_replaces(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path, probe=lambda seen, _: ExecResult(1 if seen.attempt == 0 else 0, b"sick"))
+        check = {"exec": {"command": ["check"]}, "periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3}
+        probe = {**check, "successThreshold": 1}
+        async with world.running(containers=[container(livenessProbe=probe)], terminationGracePeriodSeconds=5):
+            await world.run(restarts=1)
+            assert world.heard("Unhealthy") == ["Liveness probe failed: sick"] * 3
+            assert world.heard("Killing") == ["Container c failed liveness probe, will be restarted"]
+
+    virtually(story)
+
+
+def test_sidecar_outlives_the_containers_that_it_serves(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        sidecar = container(name="side", restartPolicy="Always")
+        async with world.running(
+            initContainers=[sidecar], containers=[container(command=["sleep", "60"])], restartPolicy="Never"
+        ):
+            await world.until(lambda s: s.phase == "Succeeded")
+            ends = {c.name: c.finished_at for c in (await world.runtime.observe())[1]}
+            assert ends["c"] <= ends["side"]
+
+    virtually(story)
+
+
+def test_pod_past_its_deadline_fails(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()], activeDeadlineSeconds=120):
+            await world.until(lambda s: s.phase == "Failed")
+            assert world.status.reason == "DeadlineExceeded"
+            assert seconds() == pytest.approx(120, abs=2)
+
+    virtually(story)
