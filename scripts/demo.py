@@ -14,7 +14,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from observing import LABEL, Engine, MissingError, Pods, Reply, Traffic
+from observing import LABEL, Engine, EngineEvent, MissingError, Pods, Reply, Traffic
 
 from controlplane.apiserver.apply_outcome import End, from_json
 from naru.config import DEFAULT_DATA_DIR, ClusterConfig
@@ -102,7 +102,7 @@ def kill(engine: Engine, pods: Pods, traffic: Traffic, connection: Connection, t
     engine.api.kill(victim["Id"])
     died = engine.events.first(lambda e: e.action == "die" and e.id == victim["Id"], f"the end of {named} of {pod}")
 
-    def replaced(event: object) -> bool:
+    def replaced(event: EngineEvent) -> bool:
         return (
             event.action == "start"
             and event.at >= died.at
