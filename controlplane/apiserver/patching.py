@@ -82,7 +82,11 @@ class Patcher:
                 raise target.not_found()
             wanted = merged(None)
             wanted.obj.metadata.name = target.name
-            return await self.writer.create_object(target, wanted, options)
+            try:
+                return await self.writer.create_object(target, wanted, options)
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise  # else somebody made it meanwhile: it is merged with theirs
         return await self.writer.modify(target, lambda current: merged(current.json), options, target.subresource)
 
 

@@ -333,3 +333,11 @@ async def test_fields_that_nobody_knows_are_no_trouble_for_the_wait_where_they_a
 async def test_other_methods_are_told_what_is_taken(door: Door) -> None:
     response = await door.send("", "PUT")
     assert response.status == 405 and ("allow", "POST, DELETE") in response.headers
+
+
+async def test_of_many_that_apply_at_once_the_first_creates_and_the_others_merge(door: Door) -> None:
+    fields = [config("one").replace("k: v", f"k{i}: v") for i in range(4)]
+    answers = await asyncio.gather(*(door.lines(f, fieldManager=f"m{i}") for i, f in enumerate(fields)))
+    assert sorted(said[0].split()[1] for said in answers) == ["configured"] * 3 + ["created"]
+    made = await door.client.get(ConfigMap, "one", "default")
+    assert made.data == {f"k{i}": "v" for i in range(4)}
