@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -54,6 +54,13 @@ def chosen(controllers: str, names: list[str]) -> list[str]:
     if unknown:
         raise ValueError(f"no controller named {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}")
     return [n for n in names if f"-{n}" not in asked and (n in asked or "*" in asked)]
+
+
+def expired(event: Event, now: datetime) -> bool:
+    """Whether an Event was last seen longer ago than Events are kept."""
+    series = event.series.last_observed_time if event.series else None
+    last = series or event.last_timestamp or event.event_time or event.metadata.creation_timestamp
+    return last is not None and now - last > EVENT_LIFETIME
 
 
 class Manager:
@@ -103,11 +110,9 @@ class Manager:
             part.resync()
 
     async def _expire_events(self) -> None:
-        client, limit = self._context.client, self._context.clock.now() - EVENT_LIFETIME
+        client, now = self._context.client, self._context.clock.now()
         for event in (await client.list(Event)).items:
-            series = event.series.last_observed_time if event.series else None
-            last = series or event.last_timestamp or event.event_time or event.metadata.creation_timestamp
-            if last is not None and last < limit:
+            if expired(event, now):
                 try:
                     await client.delete(Event, event.metadata.name, event.metadata.namespace)
                 except ApiError as error:

@@ -99,8 +99,8 @@ def reasons_against(pod: Pod, info: NodeInfo, asked: Asked) -> list[str]:
     unschedulable = [t for t in node.spec.taints if t.key == "node.kubernetes.io/unschedulable"]
     if node.spec.unschedulable and not any(affinity.tolerates(pod.spec.tolerations, t) for t in unschedulable):
         return ["node(s) were unschedulable"]
-    if taint := affinity.untolerated(pod, node, ("NoSchedule", "NoExecute")):
-        return [f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"]
+    if affinity.untolerated(pod, node, ("NoSchedule", "NoExecute")):
+        return ["node(s) had untolerated taint(s)"]
     if not affinity.node_fits(pod, node):
         return ["node(s) didn't match Pod's node affinity/selector"]
     if any(_clash(a, b) for a in asked.ports for b in info.ports):

@@ -43,7 +43,7 @@ def test_scenarios_settle_alike(cluster: Cluster, tmp_path: pathlib.Path) -> Non
     records = tmp_path / "records.jsonl"
     records.write_text("".join(chosen))
     command = [sys.executable, str(TOOL), cluster.url, "--token", cluster.token, "--golden", str(records)]
-    command += ["--ca", str(cluster.data_dir / "ca.crt"), "--workers", "8", "--show", "20"]
+    command += ["--ca", str(cluster.data_dir / "ca.crt"), "--show", "20"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     print(done.stdout)
     assert done.returncode == 0, done.stderr

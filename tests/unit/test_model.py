@@ -33,5 +33,16 @@ def test_wrong_types_and_unknown_fields_are_refused(body: bytes) -> None:
         Pod.from_json(body)
 
 
+def test_a_clone_is_equal_and_nothing_of_it_is_shared() -> None:
+    pod = Pod.from_json(b'{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","args":["x"]}]}}')
+    copy = pod.clone()
+    assert copy == pod and copy.to_json() == pod.to_json() and copy.model_fields_set == pod.model_fields_set
+    copy.metadata.labels["a"] = "changed"
+    copy.spec.containers[0].args.append("y")
+    copy.spec.containers[0].name = "other"
+    assert pod.to_dict()["metadata"] == {"labels": {"a": "b"}}
+    assert pod.to_dict()["spec"]["containers"] == [{"name": "c", "args": ["x"], "resources": {}}]
+
+
 def test_an_unknown_resource_has_no_row() -> None:
     assert Registry().resource("", "v1", "pods") is None
