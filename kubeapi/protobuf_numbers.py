@@ -28,6 +28,14 @@ TokenRequest metadata spec status
 TokenRequestSpec audiences - boundObjectRef expirationSeconds
 TokenRequestStatus token expirationTimestamp
 UserInfo username uid groups
+[authorization_v1]
+FieldSelectorAttributes rawSelector requirements
+LabelSelectorAttributes rawSelector requirements
+NonResourceAttributes path verb
+ResourceAttributes namespace verb group version resource subresource name fieldSelector labelSelector
+SelfSubjectAccessReview metadata spec status
+SelfSubjectAccessReviewSpec resourceAttributes nonResourceAttributes
+SubjectAccessReviewStatus allowed reason evaluationError denied
 [autoscaling_v1]
 Scale metadata spec status
 ScaleSpec replicas
@@ -252,6 +260,7 @@ ForZone name
 [meta_v1]
 Condition type status observedGeneration lastTransitionTime reason message
 DeleteOptions gracePeriodSeconds preconditions orphanDependents propagationPolicy dryRun
+FieldSelectorRequirement key operator values
 LabelSelector matchLabels matchExpressions
 LabelSelectorRequirement key operator values
 ManagedFieldsEntry manager operation apiVersion time - fieldsType fieldsV1 subresource

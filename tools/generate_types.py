@@ -28,6 +28,7 @@ GROUPS = [
     ("storage.k8s.io_v1.json", "io.k8s.api.storage.v1.", "storage_v1"),
     ("v1.json", "io.k8s.api.autoscaling.v1.", "autoscaling_v1"),
     ("authentication.k8s.io_v1.json", "io.k8s.api.authentication.v1.", "authentication_v1"),
+    ("authorization.k8s.io_v1.json", "io.k8s.api.authorization.v1.", "authorization_v1"),
     ("policy_v1.json", "io.k8s.api.policy.v1.", "policy_v1"),
 ]
 WANTED = {
@@ -39,6 +40,7 @@ WANTED = {
     "storage_v1": {"StorageClass"},
     "autoscaling_v1": {"Scale"},
     "authentication_v1": {"TokenRequest", "SelfSubjectReview"},
+    "authorization_v1": {"SelfSubjectAccessReview"},
     "policy_v1": {"Eviction"},
 }
 # core/v1 is large: a module per noun; the first pattern that fits a name decides, the rest goes to pod.py

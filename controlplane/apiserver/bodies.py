@@ -12,6 +12,7 @@ import orjson
 
 from kubeapi import codec, protobuf
 from kubeapi.authentication_v1.types import SelfSubjectReview, TokenRequest
+from kubeapi.authorization_v1.types import SelfSubjectAccessReview
 from kubeapi.autoscaling_v1.types import Scale
 from kubeapi.client.transport import Request
 from kubeapi.core_v1.types import Binding
@@ -25,6 +26,7 @@ from kubeapi.registry import Kind, Registry
 SENT: dict[tuple[str, str], type[Model]] = {
     ("authentication.k8s.io/v1", "SelfSubjectReview"): SelfSubjectReview,
     ("authentication.k8s.io/v1", "TokenRequest"): TokenRequest,
+    ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): SelfSubjectAccessReview,
     ("autoscaling/v1", "Scale"): Scale,
     ("policy/v1", "Eviction"): Eviction,
     ("v1", "Binding"): Binding,

@@ -14,12 +14,13 @@ from random import Random
 from controlplane.admission.chain import Admission, Ranges
 from controlplane.apiserver import certs
 from controlplane.apiserver.authentication import ADMIN, Authenticator, node_identity
-from controlplane.apiserver.authorization import SELF_REVIEW
+from controlplane.apiserver.authorization import WHAT_MAY_I, WHO_AM_I
 from controlplane.apiserver.bootstrap import bootstrap
 from controlplane.apiserver.http import serving
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
+from controlplane.apiserver.reviews import Reviews
 from controlplane.apiserver.server import ApiServer, Doors
-from controlplane.apiserver.tokens import Tokens, review_self
+from controlplane.apiserver.tokens import Tokens
 from controlplane.store import Store
 from kubeapi.clock import Clock
 from kubeapi.registry import Registry
@@ -49,7 +50,8 @@ async def serve(
     nodes = NodeProxy(store, registry, to_agents)
     subresources = {"serviceaccounts/token": tokens.create, "pods/log": nodes.logs}
     subresources |= {f"pods/{verb}": nodes.plain for verb in PROTOCOLS}
-    doors = Doors({SELF_REVIEW: lambda request: review_self(request, clock.now())}, subresources)
+    reviews = Reviews(clock)
+    doors = Doors({WHO_AM_I: reviews.who, WHAT_MAY_I: reviews.may}, subresources)
     server = ApiServer(store, registry, clock, rng, Admission(store, rng, ranges), doors)
     known = {certs.ensure_token(data_dir / "token"): ADMIN}
     if node:

@@ -76,16 +76,16 @@ class ApiServer:
         if len(request.body) > LARGEST_BODY:
             why = f"Request entity too large: limit is {LARGEST_BODY}"
             raise ApiError(413, "RequestEntityTooLarge", why, details={})
-        request = in_json(request, self.registry)
         if request.path.rstrip("/") in HEALTH:
             return Response(200, [("content-type", "text/plain; charset=utf-8")], b"ok")
         if request.path.rstrip("/") == "/apply":
             return await apply_door.answer_apply(self, self.registry, request)
         if door := self.doors.paths.get(request.path.rstrip("/")):
-            return await door(request)
+            return await door(in_json(request, self.registry))
         target = route(self.registry, request.path)
         if target is None:
             return self._described(request)
+        request = in_json(request, self.registry)
         if way := self.doors.subresources.get(f"{target.kind.plural}/{target.subresource}"):
             return await way(target, request)
         form = negotiate(request.headers.get("accept", ""))

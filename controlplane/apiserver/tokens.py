@@ -18,20 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controlplane.apiserver.authentication import Identity, account_identity
-from controlplane.apiserver.bodies import json_body
+from controlplane.apiserver.bodies import decoded
 from controlplane.apiserver.forms import answer, negotiate
 from controlplane.apiserver.routing import Target, key_of
 from controlplane.apiserver.server import not_allowed
 from controlplane.store import Store
-from kubeapi import codec
-from kubeapi.authentication_v1.types import (
-    BoundObjectReference,
-    SelfSubjectReview,
-    SelfSubjectReviewStatus,
-    TokenRequest,
-    TokenRequestStatus,
-    UserInfo,
-)
+from kubeapi.authentication_v1.types import BoundObjectReference, TokenRequest, TokenRequestStatus
 from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
 from kubeapi.errors import bad_request, conflict, invalid, invalid_object
@@ -44,7 +36,6 @@ SHORTEST, USUAL, LONGEST = 600, 3600, 1 << 32
 LEEWAY = timedelta(seconds=60)  # how long after its deletion time an object still vouches for its tokens
 BOUND = {"Pod": "pods", "Node": "nodes", "Secret": "secrets"}
 TOKEN_REQUEST = Kind(GROUP, "v1", "TokenRequest", "tokenrequests", TokenRequest)
-SELF_REVIEW = Kind(GROUP, "v1", "SelfSubjectReview", "selfsubjectreviews", SelfSubjectReview, namespaced=False)
 
 
 class Tokens:
@@ -60,8 +51,7 @@ class Tokens:
         """POST .../serviceaccounts/NAME/token: the TokenRequest with its status filled."""
         if request.method != "POST":
             raise not_allowed()
-        asked, _ = codec.decode(TOKEN_REQUEST, json_body(request), "Ignore")
-        assert isinstance(asked, TokenRequest)
+        asked: TokenRequest = decoded(TOKEN_REQUEST, request)
         now = self._clock.now()
         account = self._object(target.kind, target.namespace, target.name)
         if account is None:
@@ -182,14 +172,3 @@ def claims_of(asked: TokenRequest, account: dict[str, Any], now: datetime) -> di
         "exp": begin + (asked.spec.expiration_seconds or 0),
         "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": account["uid"]}},
     }
-
-
-async def review_self(request: Request, now: datetime) -> Response:
-    """POST .../selfsubjectreviews (KEP-3325): tell the asking user who it is."""
-    if request.method != "POST":
-        raise not_allowed()
-    review, _ = codec.decode(SELF_REVIEW, json_body(request), "Ignore")
-    assert isinstance(review, SelfSubjectReview)
-    review.metadata.creation_timestamp = now
-    review.status = SelfSubjectReviewStatus(user_info=UserInfo(username=request.user, groups=[*request.groups]))
-    return answer(201, review.to_json(), negotiate(request.headers.get("accept", "")))

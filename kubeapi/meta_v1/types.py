@@ -51,6 +51,12 @@ class DeleteOptions(Model):
     propagation_policy: Annotated[str, GoType("v1.DeletionPropagation")] | None = None
 
 
+class FieldSelectorRequirement(Model):
+    key: str = always(str)
+    operator: str = always(str)
+    values: list[str] = []
+
+
 class LabelSelector(Model):
     atomic: ClassVar[bool] = True
     match_expressions: list[LabelSelectorRequirement] = []

@@ -38,6 +38,17 @@ def test_an_account_may_nothing_and_is_nobody_once_it_is_gone(api_only: Cluster,
     assert gone.returncode == 1 and "Unauthorized" in gone.stderr
 
 
+def test_who_may_what_is_told(api_only: Cluster) -> None:
+    for asked, told in (
+        (["create", "deployments.apps"], "yes"),
+        (["--as=bo", "create", "deployments.apps"], "no"),
+        (["--as=bo", "get", "/version"], "yes"),
+        (["--as=bo", "get", "pods", "--subresource=log"], "no"),
+    ):
+        answer = api_only.kubectl("auth", "can-i", *asked, check=False)
+        assert (answer.stdout.strip(), answer.returncode) == (told, 0 if told == "yes" else 1), asked
+
+
 def test_the_administrator_may_stand_for_another(api_only: Cluster) -> None:
     told = api_only.kubectl("--as=bo", "--as-group=devs", "auth", "whoami", "-o", "json").stdout
     assert json.loads(told)["status"]["userInfo"] == {"username": "bo", "groups": ["devs", "system:authenticated"]}

@@ -20,7 +20,9 @@ def test_administrators_and_agents_may_do_all(identity: Identity) -> None:
     authorization.check(identity, KINDS, Request("DELETE", "/api/v1/namespaces/ns/pods"))
 
 
-@pytest.mark.parametrize("path", ["/version", "/api", "/apis/apps/v1", "/openapi/v3", authorization.SELF_REVIEW])
+@pytest.mark.parametrize(
+    "path", ["/version", "/api", "/apis/apps/v1", "/openapi/v3", authorization.WHO_AM_I, authorization.WHAT_MAY_I]
+)
 def test_everybody_may_ask_what_is_served_and_who_they_are(path: str) -> None:
     authorization.check(ACCOUNT, KINDS, Request("GET", path))
 

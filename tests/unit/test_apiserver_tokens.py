@@ -12,7 +12,7 @@ import pytest
 from controlplane.apiserver import certs
 from controlplane.apiserver.authentication import Authenticator, Identity, node_identity
 from controlplane.apiserver.routing import route
-from controlplane.apiserver.tokens import ISSUER, Tokens, review_self
+from controlplane.apiserver.tokens import ISSUER, Tokens
 from controlplane.store.sqlite import SqliteStore
 from kubeapi import registry
 from kubeapi.client.transport import Request
@@ -168,9 +168,3 @@ async def test_known_tokens_come_first_and_others_are_looked_at(world: World) ->
         {"authorization": "Bearer "},
     ):
         assert who.identity(headers) is None
-
-
-async def test_whoami_tells_the_user_and_its_groups() -> None:
-    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    response = await review_self(Request("POST", path, body=b"{}", user="u", groups=("g",)), NOW)
-    assert orjson.loads(response.body)["status"] == {"userInfo": {"username": "u", "groups": ["g"]}}
