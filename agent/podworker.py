@@ -59,7 +59,8 @@ class PodWorker:
         self._sandbox_failures = 0
         self._volume_troubles: tuple[str, ...] = ()
         self._known = Known()
-        self._start_time, self._told = pod.status.start_time or parts.clock.now(), PodStatus()
+        self._start_time = pod.status.start_time or parts.clock.now().replace(microsecond=0)  # as the API will keep it
+        self._told = PodStatus()
 
     def update(self, pod: Pod) -> None:
         """The object as the API now has it."""
@@ -124,7 +125,10 @@ class PodWorker:
 
     async def _sleep(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):  # the plan's own time has come
-            await asyncio.wait_for(self._wake.wait(), None if seconds is None else max(seconds, 0))
+            async with asyncio.timeout(
+                None if seconds is None else max(seconds, 0)
+            ):  # wait_for may swallow an end (3.11)
+                await self._wake.wait()
 
     async def _learn(self, pod: Pod, observed: Observed) -> Known:
         """What the engine can't tell: addresses, volumes, probes."""
