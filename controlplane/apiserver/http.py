@@ -26,7 +26,6 @@ from controlplane.apiserver.certs import ensure_certificate
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
 from controlplane.apiserver.routing import route
 from controlplane.apiserver.server import LARGEST_BODY, ApiServer, refusal
-from controlplane.apiserver.tunnel import tunnel
 from kubeapi.client.transport import Request, Response
 from kubeapi.errors import ApiError, bad_request
 
@@ -57,6 +56,8 @@ def application(server: ApiServer, nodes: NodeProxy, who: Who) -> FastAPI:
             target = route(server.registry, request.path)
             if target is None or target.subresource not in PROTOCOLS:
                 raise bad_request("only exec, attach and portforward of pods are served over WebSocket")
+            from controlplane.apiserver.tunnel import tunnel  # with the client that agents.py speaks of
+
             await tunnel(socket, nodes, target, request)
         except ApiError as error:
             await socket.send_denial_response(plain(refusal(error)))

@@ -2,19 +2,17 @@
 
 A request is checked here in Kubernetes' order and words: the pod, its container, whether it has a node, where that node's
 agent listens. Logs are then an answer of chunks as any other (`logs`); the others become a connection that stays open both
-ways (`connect`), which `tunnel.py` pumps. Agents let in nobody but the holder of the API server's client certificate.
+ways (`connect`), which `tunnel.py` pumps. `agents.py` does the dialing.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
-
-import aiohttp
-import yarl
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
 
 from controlplane.apiserver.options import query_of
 from controlplane.apiserver.routing import Target, key_of
@@ -25,6 +23,11 @@ from kubeapi.core_v1.types import Node, Pod
 from kubeapi.errors import ApiError, Cause, bad_request, forbidden, internal_error, invalid, invalid_object, not_found
 from kubeapi.registry import Registry
 
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+
+    from controlplane.apiserver.agents import Agents
+
 AGENT_PORT = 10250
 COMMANDS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 PROTOCOLS = {"exec": COMMANDS, "attach": COMMANDS, "portforward": ("SPDY/3.1+portforward.k8s.io",)}
@@ -33,11 +36,29 @@ NO_SPDY = "SPDY is not served: use a client that speaks WebSocket, as kubectl do
 
 
 class Location(NamedTuple):
-    """Where an agent answers: URL, the node's name as its certificate has it, and the address as people know it."""
+    """Where an agent answers: its node, by whose name its certificate goes, that node's address, port, path and query."""
 
-    url: yarl.URL
     node: str
-    shown: yarl.URL
+    address: str
+    port: int
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def authority(self) -> str:
+        """Address and port, as people know them."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """The URL, as people know it."""
+        return f"https://{self.authority}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")
+
+    @property
+    def url(self) -> str:
+        """The URL to ask: over loopback when the node is this machine, where its agent listens."""
+        where = self._replace(address="127.0.0.1") if is_own(self.address) else self
+        return where.shown
 
 
 class UnreachableError(Exception):
@@ -49,13 +70,13 @@ class NodeProxy:
 
     def __init__(self, store: Store, registry: Registry, tls: ssl.SSLContext) -> None:
         self._store, self._registry, self._tls = store, registry, tls
-        self._session: aiohttp.ClientSession | None = None
+        self._opened: Agents | None = None
 
     async def close(self) -> None:
         """Release connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._opened is not None:
+            await self._opened.close()
+            self._opened = None
 
     async def logs(self, target: Target, request: Request) -> Response:
         """GET .../pods/NAME/log."""
@@ -69,16 +90,13 @@ class NodeProxy:
             return Response(204)
         passed = [(k, v) for k, v in request.query if k not in ("container", "pretty", "insecureSkipTLSVerifyBackend")]
         where = self._location(pod, "containerLogs", container, passed)
-        session = self._open()
         try:
-            answer = await session.get(where.url, server_hostname=where.node)
-        except (aiohttp.ClientError, OSError) as error:
-            raise ApiError(500, "", f'Get "{where.shown}": {dial_error(where, error)}') from error
-        if answer.status >= 400:
-            async with answer:
-                raise refused(target, answer.status, await answer.text())
-        media = answer.headers.get("content-type", "text/plain")
-        return Response(answer.status, [("content-type", media)], stream=_chunks(answer))
+            answer = await self._agents().get(where)
+        except UnreachableError as error:
+            raise ApiError(500, "", f'Get "{where.shown}": {error}') from error
+        if answer.stream is None:
+            raise refused(target, answer.status, answer.body.decode(errors="replace"))
+        return answer
 
     async def plain(self, target: Target, request: Request) -> Response:
         """Exec, attach or port-forward asked for without a WebSocket: the refusal that a WebSocket would get, or why not."""
@@ -88,10 +106,11 @@ class NodeProxy:
         if not request.headers.get("upgrade"):
             raise bad_request("Upgrade request required")
         try:
-            async with self._open().get(where.url.with_path("/healthz").with_query(None), server_hostname=where.node):
-                pass
-        except (aiohttp.ClientError, OSError) as error:
-            raise ApiError(500, "", f"error dialing backend: {dial_error(where, error)}") from error
+            healthy = await self._agents().get(where._replace(path="/healthz", query=()))
+        except UnreachableError as error:
+            raise ApiError(500, "", f"error dialing backend: {error}") from error
+        if healthy.stream:
+            await healthy.stream.aclose()
         raise ApiError(501, "NotImplemented", NO_SPDY, details={})
 
     def locate(self, target: Target, request: Request) -> Location:
@@ -109,14 +128,9 @@ class NodeProxy:
         passed += [(k, v) for k, v in request.query if k == "command"]
         return self._location(pod, target.subresource, container, passed)
 
-    async def connect(self, where: Location, protocol: str) -> aiohttp.ClientWebSocketResponse:
+    async def connect(self, where: Location, protocol: str) -> ClientWebSocketResponse:
         """The agent's end of a connection, or UnreachableError."""
-        try:
-            return await self._open().ws_connect(
-                where.url, protocols=(protocol,), server_hostname=where.node, max_msg_size=0
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            raise UnreachableError(dial_error(where, error)) from error
+        return await self._agents().connect(where, protocol)
 
     def _pod(self, target: Target) -> Pod:
         entry = self._store.get(target.key)
@@ -137,26 +151,14 @@ class NodeProxy:
             raise ApiError(500, "", f"no preferred addresses found; known addresses: {[*addresses.values()]}")
         port = node.status.daemon_endpoints.kubelet_endpoint.port or AGENT_PORT
         path = "/".join(("", verb, pod.metadata.namespace, pod.metadata.name, *((container,) if container else ())))
-        shown = yarl.URL.build(scheme="https", host=address, port=port, path=path, query=[*query])
-        return Location(shown.with_host("127.0.0.1") if is_own(address) else shown, name, shown)
+        return Location(name, address, port, path, tuple(query))
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
-            # No total limit: a followed log lives for hours. An agent that does not answer a connect is told after 10 s.
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
-        return self._session
+    def _agents(self) -> Agents:
+        if self._opened is None:
+            from controlplane.apiserver.agents import Agents
 
-
-async def _chunks(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-    try:
-        async for chunk in answer.content.iter_any():
-            yield chunk
-    except aiohttp.ClientError:
-        pass  # the agent has gone: what it said so far is what there is
-    finally:
-        answer.close()
+            self._opened = Agents(self._tls)
+        return self._opened
 
 
 def is_own(address: str) -> bool:
@@ -168,18 +170,6 @@ def is_own(address: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def dial_error(where: Location, error: BaseException) -> str:
-    """A failed connect in Go's words."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    host = f"{where.shown.host}:{where.shown.port}"
-    if isinstance(cause, TimeoutError):
-        return f"dial tcp {host}: i/o timeout"
-    if isinstance(cause, OSError) and cause.errno:
-        words = {111: "connection refused", 113: "no route to host", 101: "network is unreachable"}
-        return f"dial tcp {host}: connect: {words.get(cause.errno, str(cause.strerror))}"
-    return str(cause)
 
 
 def refused(target: Target, status: int, text: str) -> ApiError:
