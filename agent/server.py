@@ -27,20 +27,20 @@ CLIENT = "apiserver-agent-client"
 STOP_GRACE = 0.5
 HEARTBEAT = 120.0  # seconds; by half as many more an unanswered ping ends a connection
 FLAGS = ("1", "true")
+Opener = Callable[[Pod, Template, streams.Wanted], Awaitable[tuple[ExecSession, bool]]]
+"""Opens a session in a container; tells whether it has a terminal, which for an attach was settled at the creation."""
 
 
 class AgentServer:
     """Serves the containers of one runtime. pods(namespace, name) gives a pod of this node; tls demands a certificate."""
 
-    def __init__(
-        self, runtime: Runtime, pods: Callable[[str, str], Pod | None], tls: ssl.SSLContext, client: str = CLIENT
-    ) -> None:
-        self._runtime, self._pods, self._tls, self._client = runtime, pods, tls, client
+    def __init__(self, runtime: Runtime, pods: Callable[[str, str], Pod | None], tls: ssl.SSLContext) -> None:
+        self._runtime, self._pods, self._tls = runtime, pods, tls
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; returns the port."""
-        app = web.Application(middlewares=[self._only_client])
+        app = web.Application(middlewares=[_only_client])
         app.router.add_get("/healthz", _healthy)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
@@ -57,15 +57,6 @@ class AgentServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-
-    @web.middleware
-    async def _only_client(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Of all certificates that the CA has signed, only the API server's may enter."""
-        shown = request.get_extra_info("peercert") or {}
-        names = {value for part in shown.get("subject", ()) for key, value in part if key == "commonName"}
-        if self._client not in names:
-            raise web.HTTPForbidden(text="Forbidden")
-        return await handler(request)
 
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         pod, template = self._asked(request)
@@ -94,18 +85,19 @@ class AgentServer:
         return response
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
-        async def opened(pod: Pod, template: Template, wanted: streams.Wanted) -> ExecSession:
+        async def opened(pod: Pod, template: Template, wanted: streams.Wanted) -> tuple[ExecSession, bool]:
             container = await self._running(pod, template.name, f'container not found ("{template.name}")')
             command = request.query.getall("command", [])
-            return await self._runtime.open_exec(container.id, command, wanted.tty, wanted.stdin)
+            return await self._runtime.open_exec(container.id, command, wanted.tty, wanted.stdin), wanted.tty
 
         return await self._converse(request, opened, "error executing command in container")
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        async def opened(pod: Pod, template: Template, wanted: streams.Wanted) -> ExecSession:
+        async def opened(pod: Pod, template: Template, wanted: streams.Wanted) -> tuple[ExecSession, bool]:
             why = f"container {template.name} not found in pod {pod.metadata.name}_{pod.metadata.namespace}"
             container = await self._running(pod, template.name, why)
-            return await self._runtime.attach(container.id, template.tty, wanted.stdin and template.stdin)
+            stdin = wanted.stdin and template.stdin
+            return await self._runtime.attach(container.id, template.tty, stdin), template.tty
 
         return await self._converse(request, opened, "error attaching to container")
 
@@ -127,27 +119,19 @@ class AgentServer:
         await PortForward(socket, connect, pod.metadata.uid).run()
         return socket
 
-    async def _converse(
-        self,
-        request: web.Request,
-        opened: Callable[[Pod, Template, streams.Wanted], Awaitable[ExecSession]],
-        failing: str,
-    ) -> web.StreamResponse:
+    async def _converse(self, request: web.Request, opened: Opener, failing: str) -> web.StreamResponse:
         """Open a session and pump it. Why there is none is told where the client looks for how one ended."""
         socket = _websocket(*streams.PROTOCOLS)
         await socket.prepare(request)
         try:
             wanted = _wanted(request)
-            pod, template = self._asked(request)
-            if request.path.startswith("/attach/"):
-                wanted = wanted._replace(tty=template.tty)  # whether it has a terminal was settled at its creation
-            session = await opened(pod, template, wanted)
+            session, tty = await opened(*self._asked(request), wanted)
         except web.HTTPException as refusal:
             await streams.refuse(socket, f"unable to upgrade connection: {refusal.text}")
         except EngineError as error:
             await streams.refuse(socket, f"{failing}: {error}")
         else:
-            await streams.converse(socket, session, wanted)
+            await streams.converse(socket, session, wanted._replace(tty=tty))
         return socket
 
     def _pod(self, request: web.Request) -> Pod:
@@ -181,6 +165,16 @@ class AgentServer:
 def _websocket(*protocols: str) -> web.WebSocketResponse:
     """The heartbeat is for a client that left while its input was not read: nothing else would tell."""
     return web.WebSocketResponse(protocols=protocols, max_msg_size=0, compress=False, heartbeat=HEARTBEAT)
+
+
+@web.middleware
+async def _only_client(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Of all certificates that the CA has signed, only the API server's may enter."""
+    shown = request.get_extra_info("peercert") or {}
+    names = {value for part in shown.get("subject", ()) for key, value in part if key == "commonName"}
+    if CLIENT not in names:
+        raise web.HTTPForbidden(text="Forbidden")
+    return await handler(request)
 
 
 async def _healthy(_: web.Request) -> web.Response:
