@@ -55,7 +55,7 @@ class World:
     def _report(self, pod: Pod, status: PodStatus) -> None:
         self.status = status
         told = self.worker.pod.clone()
-        told.status = status
+        told.status = PodStatus.from_json(status.to_json())
         self.worker.update(told)  # as the watch brings it back
         self._changed.set()
 
@@ -448,6 +448,7 @@ def test_sidecar_outlives_the_containers_that_it_serves(tmp_path: Path) -> None:
 def test_pod_past_its_deadline_fails(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path)
+        await asyncio.sleep(0.7)  # the API keeps times by the second
         async with world.running(containers=[container()], activeDeadlineSeconds=120):
             await world.until(lambda s: s.phase == "Failed")
             assert world.status.reason == "DeadlineExceeded"
