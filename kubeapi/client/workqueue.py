@@ -2,8 +2,8 @@
 
 A key that is added while it waits is not added twice; one that is added while it is being worked on comes again after. A
 failed reconcile comes back after a pause that doubles from 5 ms to 16 min (as controller-runtime's), with up to a tenth of
-jitter; a good one forgets it. After its reconcile a key rests for as long as that took, 50 ms at most: what changes in a
-storm of events is merged, and one busy key leaves time to the others.
+jitter; a good one forgets it. After its reconcile a key rests three times as long as that took, 50 ms at most: what changes
+in a storm of events is merged, and one busy key leaves time to the others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kubeapi.errors import ApiError
 
 K = TypeVar("K", bound=Hashable)
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 1000.0
-LONGEST_REST = 0.05
+REST, LONGEST_REST = 3, 0.05
 log = structlog.get_logger()
 
 
@@ -100,7 +100,7 @@ class Queue(Generic[K]):
             except Exception as error:  # whatever went wrong, the key must be tried again and the others must go on
                 self._retry(key, error)
             finally:
-                loop.call_later(min(loop.time() - began, LONGEST_REST), self._rested, key)
+                loop.call_later(min(REST * (loop.time() - began), LONGEST_REST), self._rested, key)
 
     def _rested(self, key: K) -> None:
         self._working.discard(key)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from kubeapi.client.workqueue import Queue
+from tests.virtual import virtually
 
 
 async def test_repeats_of_a_waiting_key_are_one_reconcile() -> None:
@@ -88,3 +89,26 @@ async def test_of_two_wishes_the_earliest_counts(first: float, second: float) ->
     async with asyncio.timeout(5):
         await finished.wait()
     await queue.stop()
+
+
+def test_a_busy_key_rests_three_times_as_long_as_it_works_and_never_long() -> None:
+    async def story(takes: float, starts: list[float]) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def reconcile(_: str) -> None:
+            starts.append(round(loop.time(), 4))
+            await asyncio.sleep(takes)
+
+        queue = Queue(reconcile)
+        await queue.start()
+        for _ in range(1000):  # a change each millisecond
+            queue.add("a")
+            await asyncio.sleep(0.001)
+        await queue.stop()
+
+    short: list[float] = []
+    virtually(lambda: story(0.01, short))
+    assert short[:3] == [0.0, 0.04, 0.08]
+    long: list[float] = []
+    virtually(lambda: story(0.2, long))
+    assert long[:3] == [0.0, 0.25, 0.5]
