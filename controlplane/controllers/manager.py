@@ -44,7 +44,7 @@ ALL: tuple[type[Controller] | type[Scheduler], ...] = (
     Scheduler,
 )
 EVENT_LIFETIME = timedelta(hours=1)
-RESYNC_MINUTES = 10
+EXPIRY_MINUTES, COMPACTION_MINUTES, RESYNC_MINUTES = 5, 5, 10
 
 
 def chosen(controllers: str, names: list[str]) -> list[str]:
@@ -90,10 +90,10 @@ class Manager:
         await self._context.start()
         for part in self.running:
             await part.start()
-        self._slow.add_job(self._expire_events, "interval", minutes=1)
-        if self._compact is not None:
-            self._slow.add_job(self._compact, "interval", minutes=5)
+        self._slow.add_job(self._expire_events, "interval", minutes=EXPIRY_MINUTES)
         self._slow.add_job(self._resync, "interval", minutes=RESYNC_MINUTES)
+        if self._compact is not None:
+            self._slow.add_job(self._compact, "interval", minutes=COMPACTION_MINUTES)
         self._slow.start()
 
     async def stop(self) -> None:

@@ -31,7 +31,7 @@ class Informer(Generic[M]):
     def __init__(self, client: Client, model: type[M], fields: str = "", labels: str = "", namespace: str = "") -> None:
         self.model = model
         self._client, self._fields, self._labels, self._namespace = client, fields, labels, namespace
-        self._objects: dict[tuple[str, str], M] = {}
+        self._objects: dict[str, dict[str, M]] = {}  # by namespace (empty for cluster-wide kinds) and name
         self._indices: dict[str, tuple[Callable[[M], Iterable[str]], dict[str, dict[tuple[str, str], M]]]] = {}
         self._handlers: list[Callable[[M | None, M | None], None]] = []
         self._synced = asyncio.Event()
@@ -56,13 +56,13 @@ class Informer(Generic[M]):
 
     def get(self, namespace: str, name: str) -> M | None:
         """One object, or None."""
-        return self._objects.get((namespace, name))
+        return self._objects.get(namespace, {}).get(name)
 
     def list(self, namespace: str | None = None) -> list[M]:
         """The objects of one namespace, or all."""
         if namespace is None:
-            return [*self._objects.values()]
-        return [obj for (where, _), obj in self._objects.items() if where == namespace]
+            return [obj for objects in self._objects.values() for obj in objects.values()]
+        return [*self._objects.get(namespace, {}).values()]
 
     def by(self, index: str, value: str) -> builtins.list[M]:
         """The objects for which the index's function gave `value`."""
@@ -76,13 +76,13 @@ class Informer(Generic[M]):
             return (found,) if isinstance(found, str) else set(found or ())
 
         self._indices[name] = (values, {})
-        for key, obj in self._objects.items():
-            self._index(name, key, None, obj)
+        for obj in self.list():
+            self._index(name, _key(obj), None, obj)
 
     def on_change(self, handler: Callable[[M | None, M | None], None]) -> None:
         """Tell `handler` of each change from now on, and at once of what is cached already."""
         self._handlers.append(handler)
-        for obj in [*self._objects.values()]:
+        for obj in self.list():
             handler(None, obj)
 
     async def _follow(self) -> None:
@@ -110,26 +110,26 @@ class Informer(Generic[M]):
     async def _list(self) -> str:
         page = await self._client.list(self.model, self._namespace, self._labels, self._fields)
         listed = {_key(obj) for obj in page.items}
-        for key, obj in [*self._objects.items()]:
-            if key not in listed:
+        for obj in self.list():
+            if _key(obj) not in listed:
                 self._set(obj, gone=True)
         for obj in page.items:
             self._set(obj)
         return page.revision
 
     def _set(self, obj: M, gone: bool = False) -> None:
-        key = _key(obj)
-        old, new = self._objects.get(key), None if gone else obj
-        if new is None:
-            self._objects.pop(key, None)
-        else:
-            self._objects[key] = new
+        namespace, name = key = _key(obj)
+        old, new = self.get(namespace, name), None if gone else obj
+        if new is not None:
+            self._objects.setdefault(namespace, {})[name] = new
+        elif old is not None:
+            del self._objects[namespace][name]
         if old is None and new is None:
             return
         if old is not None and new is not None and _version(old) == _version(new):
             return
-        for name in self._indices:
-            self._index(name, key, old, new)
+        for index in self._indices:
+            self._index(index, key, old, new)
         # A deletion is told with the last state, which may be newer than the cached one.
         for handler in self._handlers:
             try:
