@@ -7,6 +7,7 @@ fields are an error (Strict), a warning (Warn) or nothing (Ignore).
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -18,8 +19,9 @@ import yaml
 
 from kubeapi import quantity
 from kubeapi.errors import ApiError, bad_request
+from kubeapi.go_json import syntax_error
 from kubeapi.model import Model
-from kubeapi.registry import Kind
+from kubeapi.registry import Kind, Registry, load
 from kubeapi.schema import Schema, schema_of
 
 Validation = Literal["Strict", "Warn", "Ignore"]
@@ -34,6 +36,7 @@ NOT_EMBEDDED = {
         "volumeMode", "nodeAffinity", "volumeAttributesClassName",
     },
 }  # fmt: skip
+HEAD = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 ZEROS: dict[str, Any] = {"bool": False, "int32": 0, "int64": 0, "float64": 0, "intstr.IntOrString": 0}
 PROBE_HANDLERS = {"exec", "httpGet", "tcpSocket", "grpc"}
 
@@ -142,13 +145,19 @@ def read(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[s
 def _check_type(kind: Kind, obj: Any) -> None:
     """Refuse a body that says to be of another type than its path; one that says nothing is taken for it."""
     said, version = obj.kind or kind.kind, obj.api_version or kind.api_version
-    if version != kind.api_version:
-        raise bad_request(
-            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
-        )
-    if said != kind.kind:
-        why = f'no kind "{said}" is registered for version "{version}"'
-        raise bad_request(f'{said} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
+    if (said, version) == (kind.kind, kind.api_version):
+        return
+    within, name = version.rpartition("/")[2], kind.group.partition(".")[0] or "core"
+    if _served().kind(version, said) is not None:
+        why = f"converting ({within}.{said}) to ({name}.{kind.kind}): unknown conversion"
+    else:
+        why = f'no kind "{said}" is registered for version "{version}" in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    raise bad_request(f'{said} in version "{within}" cannot be handled as a {kind.kind}: {why}')
+
+
+@functools.cache
+def _served() -> Registry:
+    return load()
 
 
 def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
@@ -156,15 +165,12 @@ def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind; "
-            f"json parse error: {error}"
-        ) from None
+        raise unrecognized(kind, body, f"json parse error: {syntax_error(body) or error}") from None
+    if value is None:
+        value = {}  # for Go, null leaves an object as it is
     if not isinstance(value, dict):
-        raise bad_request(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal "
-            f"{json_type(value)} into Go value of type struct {{ APIVersion string; Kind string }}"
-        )
+        why = f"json: cannot unmarshal {json_type(value)} into Go value of type {HEAD}"
+        raise unrecognized(kind, body, f"json parse error: {why}")
     schema = schema_of(kind.model)
     value = without_nulls(value, schema)
     unknown = [*drop_unknown(schema, value)]
@@ -173,6 +179,17 @@ def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise Unreadable(_in_gos_words(schema, value, first["loc"])) from None
+
+
+def unrecognized(kind: Kind, body: bytes, why: str) -> ApiError:
+    """400 for a body that is no object at all; ends with what of it a person may know it by."""
+    if "yaml:" not in why:
+        why = f"couldn't get version/kind; {why}"
+    shown = body[:30].decode(errors="replace") if body[:1] == b"{" else body[:30].hex()
+    shown += " ..." if len(body) > 30 else ""
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {kind.kind}): {why} ({shown or '<empty>'})"
+    )
 
 
 def _refused(kind: Kind, why: str) -> ApiError:

@@ -10,10 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kubeapi.errors import ApiError, bad_request
+from kubeapi.errors import bad_request
 from kubeapi.meta_v1.types import LabelSelector
+from kubeapi.meta_v1.validation import label_value, qualified_name
 
 TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|>|<)|([^\s=!,()<>]+))")
+BINARY = "in, notin, =, ==, !=, gt, lt"
+ESCAPED = "\\,="
 OBJECT_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
@@ -65,21 +68,35 @@ def parse_labels(text: str) -> Selector:
     try:
         return Selector(tuple(_Parser(text).requirements()))
     except ValueError as error:
-        raise bad_request(f"unable to parse requirement: {error}") from None
+        raise bad_request(str(error)) from None
 
 
 def parse_fields(text: str) -> Selector:
-    """A field selector of a query: terms of = , == or != joined by commas."""
+    """A field selector of a query: terms of = , == or != joined by commas, which a backslash makes part of a value."""
     found = []
-    for term in filter(None, text.split(",")):
-        for sign, operator in (("!=", "notin"), ("==", "in"), ("=", "in")):
-            name, present, value = term.partition(sign)
-            if present:
-                found.append(Requirement(name.strip(), operator, frozenset((value.strip(),))))
-                break
-        else:
-            raise ApiError(400, "BadRequest", f"invalid selector: \"{text}\"; can't understand '{term}'")
+    for term in sorted(re.split(r"(?<!\\),", text)):
+        if not term:
+            continue
+        split = re.match(r"(.*?)(!=|==|=)(.*)", term, re.DOTALL)
+        if split is None:
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
+        name, sign, value = split.groups()
+        found.append(Requirement(name, "notin" if sign == "!=" else "in", frozenset((_unescaped(value),))))
     return Selector(tuple(found))
+
+
+def _unescaped(value: str) -> str:
+    out, escaped = "", False
+    for char in value:
+        if escaped and char not in ESCAPED:
+            raise bad_request(f"invalid field selector: invalid escape sequence: \\{char}")
+        if not escaped and char in ",=":
+            raise bad_request(f"invalid field selector: unescaped character in value: {ord(char)}")
+        escaped = not escaped and char == "\\"
+        out += "" if escaped else char
+    if escaped:
+        raise bad_request("invalid field selector: invalid escape sequence: \\")
+    return out
 
 
 def selector_of(obj: LabelSelector | None) -> Selector | None:
@@ -102,66 +119,90 @@ def matches(obj: LabelSelector | None, labels: Mapping[str, str]) -> bool:
 
 
 class _Parser:
-    """Reads `key`, `!key`, `key=value`, `key in (a,b)`, `key notin (a,b)`, `key>1` joined by commas."""
+    """Reads `key`, `!key`, `key=value`, `key in (a,b)`, `key notin (a,b)`, `key>1` joined by commas; ValueErrors are Go's."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens: list[str] = []
-        position, text = 0, text.rstrip()
-        while position < len(text):
-            found = TOKEN.match(text, position)
-            if found is None:
-                raise ValueError(f"found '{text[position:]}'")
-            self._tokens.append(found.group(1) or found.group(2))
-            position = found.end()
+        self._tokens = [sign or word for sign, word in TOKEN.findall(text)]
 
     def requirements(self) -> list[Requirement]:
-        found = []
+        found: list[Requirement] = []
         while self._tokens:
-            found.append(self._requirement())
-            if self._tokens and self._take() != ",":
-                raise ValueError(f"found '{self._text}', expected: ',' or 'end of string'")
+            if not (_is_word(self._next) or self._next == "!"):
+                what = "identifier after ','" if found else "!, identifier, or 'end of string'"
+                raise ValueError(f"found '{self._next}', expected: {what}")
+            try:
+                found.append(self._requirement())
+            except ValueError as error:
+                raise ValueError(f"unable to parse requirement: {error}") from None
+            if (end := self._take()) not in ("", ","):
+                raise ValueError(f"found '{end}', expected: ',' or 'end of string'")
+            if end and not self._tokens:
+                raise ValueError("found '', expected: identifier after ','")
         return found
+
+    @property
+    def _next(self) -> str:
+        return self._tokens[0] if self._tokens else ""
 
     def _take(self) -> str:
         return self._tokens.pop(0) if self._tokens else ""
 
     def _word(self, what: str) -> str:
         word = self._take()
-        if not word or word in "=!,()<>" or word in ("==", "!="):
-            raise ValueError(f"found '{word}', expected: {what}")
+        if not _is_word(word):
+            raise ValueError(f"found '{word}', {what}")
         return word
 
     def _requirement(self) -> Requirement:
-        if self._tokens[0] == "!":
+        absent = self._next == "!"
+        if absent:
             self._take()
-            return Requirement(self._word("identifier"), "!")
-        key = self._word("identifier")
-        if not self._tokens or self._tokens[0] == ",":
+        key = self._word("expected: identifier")
+        _refuse("<nil>", key, qualified_name(key))
+        if absent:
+            return Requirement(key, "!")
+        if self._next in ("", ","):
             return Requirement(key, "exists")
         operator = self._take()
         match operator:
             case "=" | "==" | "!=":
-                value = "" if not self._tokens or self._tokens[0] == "," else self._word("identifier")
-                return Requirement(key, "notin" if operator == "!=" else "in", frozenset((value,)))
+                value = "" if self._next in ("", ",") else self._word("expected: identifier")
+                return Requirement(key, "notin" if operator == "!=" else "in", _checked(key, [value]))
             case ">" | "<":
-                bound = self._word("an integer")
-                int(bound)
+                bound = self._word("expected: identifier")
+                if not re.fullmatch(r"[+-]?\d+", bound):
+                    why = "for 'Gt', 'Lt' operators, the value must be an integer"
+                    raise ValueError(f'values[0]: Invalid value: "{bound}": {why}')
                 return Requirement(key, "gt" if operator == ">" else "lt", frozenset((bound,)))
             case "in" | "notin":
-                return Requirement(key, operator, frozenset(self._values()))
-        raise ValueError(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+                return Requirement(key, operator, _checked(key, self._values()))
+        raise ValueError(f"found '{operator}', expected: {BINARY}")
 
     def _values(self) -> list[str]:
-        if self._take() != "(":
-            raise ValueError("expected: '('")
+        if (start := self._take()) != "(":
+            raise ValueError(f"found '{start}' expected: '('")
+        if not (_is_word(self._next) or self._next in (",", ")")):
+            raise ValueError(f"found '{self._next}', expected: ',', ')' or identifier")
         found: list[str] = []
         while True:
-            found.append("" if self._tokens and self._tokens[0] in (",", ")") else self._word("identifier"))
-            match self._take():
-                case ")":
-                    return found
-                case ",":
-                    continue
-                case other:
-                    raise ValueError(f"found '{other}', expected: ',' or ')'")
+            found.append("" if self._next in (",", ")") else self._word("expected: ',', or identifier"))
+            end = self._take()
+            if end == ")":
+                return found
+            if end != ",":
+                raise ValueError(f"found '{end}', expected: ',' or ')'")
+
+
+def _is_word(token: str) -> bool:
+    return bool(token) and token not in ("==", "!=", "=", "!", ",", "(", ")", "<", ">")
+
+
+def _checked(key: str, values: list[str]) -> frozenset[str]:
+    for i, value in enumerate(sorted(set(values))):
+        _refuse(f"values[{i}][{key}]", value, label_value(value))
+    return frozenset(values)
+
+
+def _refuse(path: str, value: str, messages: list[str]) -> None:
+    if messages:
+        raise ValueError(f'{path}: Invalid value: "{value}": {"; ".join(messages)}')

@@ -118,7 +118,7 @@ class Work:
         response = await self._send("PATCH", item.path, query, orjson.dumps(known), YAML_APPLY)
         if response.status not in (200, 201):
             raise error_of(response.body, response.status)
-        same = "unchanged" if response.body == before.body else "configured"
+        same = "unchanged" if _content(response.body) == _content(before.body) else "configured"
         warnings = [*(unknown if self.asked.validation == "Warn" else ()), *warnings_of(response)]
         return Outcome(*item.key, "created" if response.status == 201 else same, warnings=tuple(warnings))
 
@@ -202,3 +202,10 @@ def warnings_of(response: Response) -> list[str]:
     """The texts of a response's Warning headers."""
     quoted = [value[len('299 - "') : -1] for name, value in response.headers if name.lower() == "warning"]
     return [text.replace('\\"', '"').replace("\\\\", "\\") for text in quoted]
+
+
+def _content(body: bytes) -> dict[str, Any]:
+    """An object without its version and its owners, which an apply that changes nothing else may write."""
+    obj: dict[str, Any] = orjson.loads(body)
+    metadata = {k: v for k, v in obj.get("metadata", {}).items() if k not in ("managedFields", "resourceVersion")}
+    return obj | {"metadata": metadata}

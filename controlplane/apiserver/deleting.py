@@ -123,10 +123,10 @@ class Deleter:
             if options.dry_run or (obj == before and not now):
                 return obj, now
             try:
+                if obj != before and (not now or target.kind.graceful):  # who watches pods sees each one's last seconds
+                    entry = await self.writer.commit(target, entry.revision, obj.to_dict())
                 if now:
                     entry = await store.commit(target.key, entry.revision, None)
-                else:
-                    entry = await self.writer.commit(target, entry.revision, obj.to_dict())
                 obj.metadata.resource_version = str(entry.revision)
                 return obj, now
             except Conflict:

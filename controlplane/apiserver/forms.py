@@ -23,6 +23,19 @@ AVAILABLE = (
 )
 
 
+class _Dumper(yaml.CSafeDumper):
+    """YAML as Go writes it: text of several lines as a block, text that would be read as something else in double quotes."""
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    plain = dumper.resolve(yaml.ScalarNode, value, (True, False)) == "tag:yaml.org,2002:str"  # type: ignore[no-untyped-call]
+    style = "|" if "\n" in value else None if plain else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 class Form(NamedTuple):
     """`what`: "" (the object), Table, PartialObjectMetadata or its List; `media`: JSON or YAML."""
 
@@ -53,7 +66,7 @@ def answer(status: int, body: Any, form: Form = PLAIN) -> Response:
     """A response of JSON bytes or plain values in the form's media."""
     data = body if isinstance(body, bytes) else orjson.dumps(body)
     if form.media == "application/yaml":
-        data = yaml.safe_dump(orjson.loads(data), default_flow_style=False).encode()
+        data = yaml.dump(orjson.loads(data), Dumper=_Dumper, default_flow_style=False, width=2**31 - 1).encode()
     return Response(status, [("content-type", form.media)], data)
 
 
@@ -87,12 +100,13 @@ def table(kind: Kind, values: Iterable[bytes], meta: dict[str, Any], include: st
     return head | {"columnDefinitions": columns_of(kind), "rows": rows}
 
 
-def shaped(kind: Kind, value: bytes, form: Form, include: str, now: datetime) -> bytes:
-    """One object's bytes in a form, for GET and for a watch's frames."""
+def shaped(kind: Kind, value: bytes, form: Form, include: str, now: datetime, *, headed: bool = True) -> bytes:
+    """One object's bytes in a form, for GET and for a watch's frames, of which only the first tells the columns."""
     match form.what:
         case "Table":
             meta = {"resourceVersion": orjson.loads(value)["metadata"].get("resourceVersion", "")}
-            return orjson.dumps(table(kind, [value], meta, include, now))
+            shown = table(kind, [value], meta, include, now)
+            return orjson.dumps(shown if headed else shown | {"columnDefinitions": None})
         case "PartialObjectMetadata":
             return orjson.dumps(metadata_only(value))
         case "":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,8 +19,11 @@ from controlplane.apiserver.routing import Target
 from controlplane.store import Store
 from kubeapi import selectors
 from kubeapi.clock import Clock
-from kubeapi.errors import ApiError, Cause, bad_request, forbidden, invalid_object
+from kubeapi.errors import bad_request, forbidden, not_supported
+from kubeapi.go_json import syntax_error
 from kubeapi.registry import Kind
+
+TOKEN_VERSION = "meta.k8s.io/v1"
 
 
 class Filter(NamedTuple):
@@ -37,8 +41,11 @@ def filter_of(kind: Kind, query: dict[str, str]) -> Filter:
     labels, fields = selectors.parse_labels(label_text), selectors.parse_fields(field_text)
     known = {"metadata.name", *(("metadata.namespace",) if kind.namespaced else ()), *kind.fields}
     for name in fields.names:
-        if name not in known:
+        if name in known:
+            continue
+        if kind.fields:
             raise bad_request(f"field label not supported: {name}")
+        raise bad_request(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
     def matches(value: bytes) -> bool:
         meta = orjson.loads(value)["metadata"]
@@ -87,17 +94,34 @@ class Reader:
 
 
 def _token(revision: int, key: str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": key})).decode()
+    token = orjson.dumps({"v": TOKEN_VERSION, "rv": revision, "start": key})
+    return base64.urlsafe_b64encode(token).decode().rstrip("=")
+
+
+def _read_token(text: str) -> tuple[int, str]:
+    """The revision and the last key of a continue token; 400 in Go's words when it is none."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        bad = re.search(r"[^A-Za-z0-9_-]", text)
+        why = f"illegal base64 data at input byte {bad.start() if bad else len(text)}"
+        raise bad_request(f"invalid continue token: continue key is not valid: {why}") from None
+    try:
+        token = orjson.loads(data)
+        if token["v"] != TOKEN_VERSION:
+            raise ValueError(f'server does not recognize this encoded version "{token["v"]}"')
+        return int(token["rv"]), str(token["start"])
+    except (ValueError, KeyError, TypeError) as error:
+        why = syntax_error(data) or (str(error) if type(error) is ValueError else "encoded start key empty")
+        raise bad_request(f"invalid continue token: continue key is not valid: {why}") from None
 
 
 def _moment(query: dict[str, str]) -> tuple[int | None, str]:
     """The revision to list at (None is now) and the key to go on after."""
     if text := query.get("continue", ""):
-        try:
-            token = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            return int(token["rv"]), str(token["start"])
-        except (binascii.Error, ValueError, KeyError, TypeError):
-            raise bad_request("invalid continue token: continue key is not valid") from None
+        if options.revision(query):
+            raise bad_request("specifying resource version is not allowed when using continue")
+        return _read_token(text)
     revision, match = options.revision(query), query.get("resourceVersionMatch", "")
     why = ""
     if match and revision is None:
@@ -105,11 +129,8 @@ def _moment(query: dict[str, str]) -> tuple[int | None, str]:
     elif match == "Exact" and revision == 0:
         why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
     if why:
-        raise list_refused(forbidden("resourceVersionMatch", why))
+        raise options.refused_options("ListOptions", [forbidden("resourceVersionMatch", why)])
+    if match not in ("", "Exact", "NotOlderThan"):
+        cause = not_supported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""])
+        raise options.refused_options("ListOptions", [cause])
     return (revision if match == "Exact" else None), ""
-
-
-def list_refused(cause: Cause) -> ApiError:
-    """422 for ListOptions that contradict themselves."""
-    error = invalid_object("ListOptions", "meta.k8s.io", "", [cause])
-    return ApiError(422, error.reason, error.message, details={k: v for k, v in (error.details or {}).items() if v})

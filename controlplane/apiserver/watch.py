@@ -16,7 +16,7 @@ import orjson
 
 from controlplane.apiserver import options
 from controlplane.apiserver.forms import Form, shaped
-from controlplane.apiserver.reads import Filter, filter_of, list_refused
+from controlplane.apiserver.reads import Filter, filter_of
 from controlplane.apiserver.routing import Target
 from controlplane.store import Change, Compacted, Store
 from kubeapi.clock import Clock
@@ -55,12 +55,15 @@ class Watcher:
 
     def check(self, target: Target, query: dict[str, str]) -> None:
         """Refuse what can't be watched before the stream begins."""
-        options.revision(query)
+        try:
+            options.revision(query)
+        except ApiError as error:
+            raise ApiError(500, "", error.message.removeprefix("invalid resource version: ")) from None
         options.integer(query, "timeoutSeconds")
         filter_of(target.kind, query)
         if "sendInitialEvents" in query and query.get("resourceVersionMatch") != "NotOlderThan":
             why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            raise list_refused(forbidden("resourceVersionMatch", why))
+            raise options.refused_options("ListOptions", [forbidden("resourceVersionMatch", why)])
 
     async def stream(self, target: Target, form: Form, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
         """The frames, until timeoutSeconds are over or the reader leaves."""
@@ -73,8 +76,13 @@ class Watcher:
         initial = options.flag(query, "sendInitialEvents") if "sendInitialEvents" in query else revision == 0
         seconds = options.integer(query, "timeoutSeconds") or self.rng.uniform(SHORTEST, LONGEST)
 
+        headed = False
+
         def framed(event: str, value: bytes) -> bytes:
-            return frame(event, shaped(kind, value, form, include, self.clock.now()))
+            nonlocal headed
+            shown = shaped(kind, value, form, include, self.clock.now(), headed=not headed)
+            headed = True
+            return frame(event, shown)
 
         def bookmark(at: int, *, ends_initial: bool = False) -> bytes:
             meta: dict[str, object] = {"resourceVersion": str(at), "creationTimestamp": None}

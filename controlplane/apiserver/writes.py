@@ -157,7 +157,7 @@ class Writer:
                 if subresource not in ("binding", "finalize"):
                     self._prepare(kind, new, old, subresource)
                 value = _owned(new, owners)
-                if not subresource:
+                if subresource in ("", "scale"):
                     if kind.spec_fields and _spec(kind, current.json) != _spec(kind, value):
                         value["metadata"]["generation"] = old.metadata.generation + 1
                     warnings = warnings + kind.warn(new, old)

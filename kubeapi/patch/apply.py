@@ -56,7 +56,7 @@ def apply(
     current = live if live is not None else {k: applied[k] for k in ("apiVersion", "kind")} | (empty or {})
     managers = managed.decode(managed.entries_of(current))
     owned = fieldset.without(managed.applied_fields(applied, schema), reset)
-    if live is not None and owned and not managers.fields:
+    if live is not None and not managers.fields:
         before = typed.compare(managed.tracked(empty or {}), managed.tracked(live), schema).changed
         if before:
             first = Manager(managed.BEFORE_FIRST_APPLY, "Update", manager.api_version)

@@ -1,7 +1,8 @@
 """JSON patch (RFC 6902) with Kubernetes' limits and errors.
 
 Operations run in order on a copy; any that can't be done refuses the whole patch with 422 and Kubernetes' generic words.
-As in Go's library, negative array indices count from the end.
+As in Go's library, negative array indices count from the end, `replace` also sets a key that is not there, and a value that
+is left out, or copied from a key that is not there, is null.
 """
 
 from __future__ import annotations
@@ -52,19 +53,18 @@ def _step(document: dict[str, Any], operation: Any) -> int:
     path = _tokens(operation.get("path"))
     match operation.get("op"):
         case "add":
-            _add(document, path, _value(operation))
+            _add(document, path, copy.deepcopy(operation.get("value")))
         case "remove":
             _remove(document, path)
         case "replace":
-            _get(document, path)
-            _set(document, path, _value(operation))
+            _set(document, path, copy.deepcopy(operation.get("value")))
         case "move":
             source = _tokens(operation.get("from"))
             if path[: len(source)] == source and path != source:
                 raise _RefusedErrorError
             _add(document, path, _remove(document, source))
         case "copy":
-            value = copy.deepcopy(_get(document, _tokens(operation.get("from"))))
+            value = copy.deepcopy(_get(document, _tokens(operation.get("from")), missing_ok=True))
             _add(document, path, value)
             return len(orjson.dumps(value))
         case "test":
@@ -73,12 +73,6 @@ def _step(document: dict[str, Any], operation: Any) -> int:
         case _:
             raise _RefusedErrorError
     return 0
-
-
-def _value(operation: dict[str, Any]) -> Any:
-    if "value" not in operation:
-        raise _RefusedErrorError
-    return copy.deepcopy(operation["value"])
 
 
 def _tokens(pointer: Any) -> list[str]:
@@ -123,7 +117,12 @@ def _add(document: Any, path: list[str], value: Any) -> None:
 
 def _set(document: Any, path: list[str], value: Any) -> None:
     parent, token = _get(document, path[:-1]), path[-1]
-    parent[_index(parent, token, len(parent)) if isinstance(parent, list) else token] = value
+    if isinstance(parent, list):
+        parent[_index(parent, token, len(parent))] = value
+    elif isinstance(parent, dict):
+        parent[token] = value
+    else:
+        raise _RefusedErrorError
 
 
 def _remove(document: Any, path: list[str]) -> Any:

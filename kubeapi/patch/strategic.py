@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeapi.errors import ApiError, bad_request
+from kubeapi.unstructured import go_map
 
 if TYPE_CHECKING:
     from kubeapi.schema import Schema
@@ -32,7 +33,7 @@ def _merge_map(current: dict[str, Any], patch: dict[str, Any], schema: Schema | 
             case "delete":
                 return {}
             case unknown:
-                raise ApiError(500, "", f"unknown patch type: {unknown} in map: {patch}")
+                raise ApiError(500, "", f"unknown patch type: {unknown} in map: {go_map(patch)}")
     merged = _retained(current, patch)
     fields = {k: v for k, v in patch.items() if not k.startswith("$")}
     for key, value in patch.items():
@@ -121,7 +122,7 @@ def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[An
             case "replace":
                 replaced = True
             case unknown:
-                raise ApiError(500, "", f"unknown patch type: {unknown} in map: {element}")
+                raise ApiError(500, "", f"unknown patch type: {unknown} in map: {go_map(element)}")
     if replaced:
         return _plain_all(fresh)
     merged = list(base)
@@ -129,7 +130,7 @@ def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[An
         name = _key_of(element, key)
         at = next((i for i, v in enumerate(merged) if v.get(key) == name), None)
         if at is None:
-            merged.append(_plain(element))
+            merged.append(element)  # as it is: what steers in it stands there, too, for the decoder to complain of
         else:
             merged[at] = _merge_map(merged[at], element, schema.element)
     return _ordered(merged, fresh, base, key)
@@ -141,7 +142,7 @@ def _plain_all(elements: list[dict[str, Any]]) -> list[Any]:
 
 def _key_of(element: dict[str, Any], key: str) -> Any:
     if key not in element:
-        raise ApiError(500, "", f"map: {element} does not contain declared merge key: {key}")
+        raise ApiError(500, "", f"map: {go_map(element)} does not contain declared merge key: {key}")
     return element[key]
 
 

@@ -87,7 +87,7 @@ def test_null_counts_as_absent() -> None:
     assert pod.to_dict()["metadata"] == {}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"null"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"'])
 def test_what_is_no_object_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(ApiError) as refused:
         codec.decode(POD, body, "Ignore")
