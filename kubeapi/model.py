@@ -84,6 +84,12 @@ def always(make: Callable[[], Any], alias: str | None = None) -> Any:
     return Field(default_factory=lambda _data: make(), alias=alias)
 
 
+def empty(make: Callable[[], Any], alias: str | None = None) -> Any:
+    """A list or map that is left out while it is empty (Go: omitempty). A literal default would be deep-copied in Python
+    for every object that is decoded, which took longer than all the rest of decoding."""
+    return Field(default_factory=make, alias=alias)
+
+
 class ListMap(NamedTuple):
     """A list whose elements are known by keys (x-kubernetes-list-type: map)."""
 

@@ -362,7 +362,8 @@ class Writer:
                 default = "always(list)" if annotation.startswith("list[") else "always(dict)"
                 # Go writes null for a nil slice; kept as an empty list here, which is what clients accept
             else:
-                default = "[]" if annotation.startswith("list[") else "{}"
+                self.imports.add("from kubeapi.model import empty")
+                default = "empty(list)" if annotation.startswith("list[") else "empty(dict)"
         elif annotation in ("str", "bool", "float", "Int32", "Int64", "Bytes"):
             zero = {"str": '""', "bool": "False", "float": "0.0", "Int32": "0", "Int64": "0", "Bytes": 'b""'}[
                 annotation
@@ -399,8 +400,8 @@ class Writer:
             full = f"Annotated[{full}, {', '.join(marks)}]"
         if to_camel(name) != wire:
             self.imports.add("from pydantic import Field")
-            if default.startswith("always("):
-                default = default.replace("always(", f'always(alias="{wire}", make=')
+            if default.startswith(("always(", "empty(")):
+                default = default.replace("(", f'(alias="{wire}", make=', 1)
             else:
                 default = f'Field(default={default}, alias="{wire}")'
         if "Any" in full:

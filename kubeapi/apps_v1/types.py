@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.pod import PodTemplateSpec
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always
+from kubeapi.model import GoType, Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always, empty
 
 
 class Deployment(Model):
@@ -49,7 +49,9 @@ class DeploymentSpec(Model):
 class DeploymentStatus(Model):
     available_replicas: Int32 = 0
     collision_count: Int32 | None = None
-    conditions: Annotated[list[DeploymentCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    conditions: Annotated[list[DeploymentCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(
+        list
+    )
     observed_generation: Int64 = 0
     ready_replicas: Int32 = 0
     replicas: Int32 = 0
@@ -95,7 +97,9 @@ class ReplicaSetSpec(Model):
 
 class ReplicaSetStatus(Model):
     available_replicas: Int32 = 0
-    conditions: Annotated[list[ReplicaSetCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    conditions: Annotated[list[ReplicaSetCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(
+        list
+    )
     fully_labeled_replicas: Int32 = 0
     observed_generation: Int64 = 0
     ready_replicas: Int32 = 0

@@ -5,7 +5,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 from __future__ import annotations
 
 from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int64, Model, Time, always
+from kubeapi.model import Int64, Model, Time, always, empty
 
 
 class BoundObjectReference(Model):
@@ -35,7 +35,7 @@ class TokenRequest(Model):
 
 
 class TokenRequestSpec(Model):
-    audiences: list[str] = []
+    audiences: list[str] = empty(list)
     bound_object_ref: BoundObjectReference | None = None
     expiration_seconds: Int64 | None = None
 
@@ -46,7 +46,7 @@ class TokenRequestStatus(Model):
 
 
 class UserInfo(Model):
-    extra: dict[str, list[str]] = {}
-    groups: list[str] = []
+    extra: dict[str, list[str]] = empty(dict)
+    groups: list[str] = empty(list)
     uid: str = ""
     username: str = ""

@@ -5,17 +5,17 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 from __future__ import annotations
 
 from kubeapi.meta_v1.types import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
-from kubeapi.model import Model, always
+from kubeapi.model import Model, always, empty
 
 
 class FieldSelectorAttributes(Model):
     raw_selector: str = ""
-    requirements: list[FieldSelectorRequirement] = []
+    requirements: list[FieldSelectorRequirement] = empty(list)
 
 
 class LabelSelectorAttributes(Model):
     raw_selector: str = ""
-    requirements: list[LabelSelectorRequirement] = []
+    requirements: list[LabelSelectorRequirement] = empty(list)
 
 
 class NonResourceAttributes(Model):

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import ObjectReference
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, ListSet, Model, NilList, always
+from kubeapi.model import GoType, Int32, ListSet, Model, NilList, always, empty
 
 
 class Endpoint(Model):
     addresses: Annotated[list[str], ListSet()] = always(list)
     conditions: EndpointConditions = always(lambda: EndpointConditions())
-    deprecated_topology: dict[str, str] = {}
+    deprecated_topology: dict[str, str] = empty(dict)
     hints: EndpointHints | None = None
     hostname: str | None = None
     node_name: str | None = None
@@ -29,8 +29,8 @@ class EndpointConditions(Model):
 
 
 class EndpointHints(Model):
-    for_nodes: list[ForNode] = []
-    for_zones: list[ForZone] = []
+    for_nodes: list[ForNode] = empty(list)
+    for_zones: list[ForZone] = empty(list)
 
 
 class EndpointPort(Model):

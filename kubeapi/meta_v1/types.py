@@ -8,16 +8,16 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always
+from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always, empty
 
 
 class APIResource(Model):
     kind: str = always(str)
-    categories: list[str] = []
+    categories: list[str] = empty(list)
     group: str = ""
     name: str = always(str)
     namespaced: bool = always(bool)
-    short_names: list[str] = []
+    short_names: list[str] = empty(list)
     singular_name: str = always(str)
     storage_version_hash: str = ""
     verbs: list[str] = always(list)
@@ -43,7 +43,7 @@ class Condition(Model):
 class DeleteOptions(Model):
     kind: str = ""
     api_version: str = ""
-    dry_run: list[str] = []
+    dry_run: list[str] = empty(list)
     grace_period_seconds: Int64 | None = None
     ignore_store_read_error_with_cluster_breaking_potential: bool | None = None
     orphan_dependents: bool | None = None
@@ -54,19 +54,19 @@ class DeleteOptions(Model):
 class FieldSelectorRequirement(Model):
     key: str = always(str)
     operator: str = always(str)
-    values: list[str] = []
+    values: list[str] = empty(list)
 
 
 class LabelSelector(Model):
     atomic: ClassVar[bool] = True
-    match_expressions: list[LabelSelectorRequirement] = []
-    match_labels: dict[str, str] = {}
+    match_expressions: list[LabelSelectorRequirement] = empty(list)
+    match_labels: dict[str, str] = empty(dict)
 
 
 class LabelSelectorRequirement(Model):
     key: str = always(str)
     operator: Annotated[str, GoType("v1.LabelSelectorOperator")] = always(str)
-    values: list[str] = []
+    values: list[str] = empty(list)
 
 
 class ListMeta(Model):
@@ -80,7 +80,7 @@ class ListMeta(Model):
 class ManagedFieldsEntry(Model):
     api_version: str = ""
     fields_type: str = ""
-    fields_v1: dict[str, Any] = {}
+    fields_v1: dict[str, Any] = empty(dict)
     manager: str = ""
     operation: Annotated[str, GoType("v1.ManagedFieldsOperationType")] = ""
     subresource: str = ""
@@ -88,18 +88,20 @@ class ManagedFieldsEntry(Model):
 
 
 class ObjectMeta(Model):
-    annotations: dict[str, str] = {}
+    annotations: dict[str, str] = empty(dict)
     creation_timestamp: Time | None = None
     deletion_grace_period_seconds: Int64 | None = None
     deletion_timestamp: Time | None = None
-    finalizers: Annotated[list[str], ListSet(), StrategicMerge(("merge",), "")] = []
+    finalizers: Annotated[list[str], ListSet(), StrategicMerge(("merge",), "")] = empty(list)
     generate_name: str = ""
     generation: Int64 = 0
-    labels: dict[str, str] = {}
-    managed_fields: list[ManagedFieldsEntry] = []
+    labels: dict[str, str] = empty(dict)
+    managed_fields: list[ManagedFieldsEntry] = empty(list)
     name: str = ""
     namespace: str = ""
-    owner_references: Annotated[list[OwnerReference], ListMap(("uid",)), StrategicMerge(("merge",), "uid")] = []
+    owner_references: Annotated[list[OwnerReference], ListMap(("uid",)), StrategicMerge(("merge",), "uid")] = empty(
+        list
+    )
     resource_version: str = ""
     self_link: str = ""
     uid: Annotated[str, GoType("types.UID")] = ""
@@ -143,7 +145,7 @@ class StatusCause(Model):
 
 class StatusDetails(Model):
     kind: str = ""
-    causes: list[StatusCause] = []
+    causes: list[StatusCause] = empty(list)
     group: str = ""
     name: str = ""
     retry_after_seconds: Int32 | None = None

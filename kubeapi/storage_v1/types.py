@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.references import TopologySelectorTerm
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import GoType, Model, always
+from kubeapi.model import GoType, Model, always, empty
 
 
 class StorageClass(Model):
@@ -16,9 +16,9 @@ class StorageClass(Model):
     api_version: str = always(lambda: "storage.k8s.io/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
     allow_volume_expansion: bool | None = None
-    allowed_topologies: list[TopologySelectorTerm] = []
-    mount_options: list[str] = []
-    parameters: dict[str, str] = {}
+    allowed_topologies: list[TopologySelectorTerm] = empty(list)
+    mount_options: list[str] = empty(list)
+    parameters: dict[str, str] = empty(dict)
     provisioner: str = always(str)
     reclaim_policy: Annotated[str, GoType("v1.PersistentVolumeReclaimPolicy")] | None = None
     volume_binding_mode: Annotated[str, GoType("v1.VolumeBindingMode")] | None = None

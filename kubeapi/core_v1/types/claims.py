@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.references import TypedLocalObjectReference, TypedObjectReference
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
-from kubeapi.model import GoType, ListMap, Model, Quantity, StrategicMerge, Time, always
+from kubeapi.model import GoType, ListMap, Model, Quantity, StrategicMerge, Time, always, empty
 
 
 class ModifyVolumeStatus(Model):
@@ -41,7 +41,7 @@ class PersistentVolumeClaimList(Model):
 
 
 class PersistentVolumeClaimSpec(Model):
-    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = []
+    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = empty(list)
     data_source: TypedLocalObjectReference | None = None
     data_source_ref: TypedObjectReference | None = None
     resources: VolumeResourceRequirements = always(lambda: VolumeResourceRequirements())
@@ -53,18 +53,18 @@ class PersistentVolumeClaimSpec(Model):
 
 
 class PersistentVolumeClaimStatus(Model):
-    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = []
-    allocated_resource_statuses: dict[str, str] = {}
-    allocated_resources: dict[str, Quantity] = {}
-    capacity: dict[str, Quantity] = {}
+    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = empty(list)
+    allocated_resource_statuses: dict[str, str] = empty(dict)
+    allocated_resources: dict[str, Quantity] = empty(dict)
+    capacity: dict[str, Quantity] = empty(dict)
     conditions: Annotated[
         list[PersistentVolumeClaimCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")
-    ] = []
+    ] = empty(list)
     current_volume_attributes_class_name: str | None = None
     modify_volume_status: ModifyVolumeStatus | None = None
     phase: Annotated[str, GoType("v1.PersistentVolumeClaimPhase")] = ""
 
 
 class VolumeResourceRequirements(Model):
-    limits: dict[str, Quantity] = {}
-    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = empty(dict)
+    requests: dict[str, Quantity] = empty(dict)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import LocalObjectReference, ObjectReference
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Bytes, GoType, Int32, ListMap, MicroTime, Model, Quantity, StrategicMerge, Time, always
+from kubeapi.model import Bytes, GoType, Int32, ListMap, MicroTime, Model, Quantity, StrategicMerge, Time, always, empty
 
 
 class Binding(Model):
@@ -29,7 +29,9 @@ class ComponentStatus(Model):
     kind: str = always(lambda: "ComponentStatus")
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
-    conditions: Annotated[list[ComponentCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    conditions: Annotated[list[ComponentCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(
+        list
+    )
 
 
 class ComponentStatusList(Model):
@@ -43,8 +45,8 @@ class ConfigMap(Model):
     kind: str = always(lambda: "ConfigMap")
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
-    binary_data: dict[str, Bytes] = {}
-    data: dict[str, str] = {}
+    binary_data: dict[str, Bytes] = empty(dict)
+    data: dict[str, str] = empty(dict)
     immutable: bool | None = None
 
 
@@ -100,11 +102,11 @@ class LimitRange(Model):
 
 
 class LimitRangeItem(Model):
-    default: dict[str, Quantity] = {}
-    default_request: dict[str, Quantity] = {}
-    max: dict[str, Quantity] = {}
-    max_limit_request_ratio: dict[str, Quantity] = {}
-    min: dict[str, Quantity] = {}
+    default: dict[str, Quantity] = empty(dict)
+    default_request: dict[str, Quantity] = empty(dict)
+    max: dict[str, Quantity] = empty(dict)
+    max_limit_request_ratio: dict[str, Quantity] = empty(dict)
+    min: dict[str, Quantity] = empty(dict)
     type: str = always(str)
 
 
@@ -143,11 +145,13 @@ class NamespaceList(Model):
 
 
 class NamespaceSpec(Model):
-    finalizers: list[Annotated[str, GoType("v1.FinalizerName")]] = []
+    finalizers: list[Annotated[str, GoType("v1.FinalizerName")]] = empty(list)
 
 
 class NamespaceStatus(Model):
-    conditions: Annotated[list[NamespaceCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    conditions: Annotated[list[NamespaceCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(
+        list
+    )
     phase: Annotated[str, GoType("v1.NamespacePhase")] = ""
 
 
@@ -167,34 +171,34 @@ class ResourceQuotaList(Model):
 
 
 class ResourceQuotaSpec(Model):
-    hard: dict[str, Quantity] = {}
+    hard: dict[str, Quantity] = empty(dict)
     scope_selector: ScopeSelector | None = None
-    scopes: list[str] = []
+    scopes: list[str] = empty(list)
 
 
 class ResourceQuotaStatus(Model):
-    hard: dict[str, Quantity] = {}
-    used: dict[str, Quantity] = {}
+    hard: dict[str, Quantity] = empty(dict)
+    used: dict[str, Quantity] = empty(dict)
 
 
 class ScopeSelector(Model):
     atomic: ClassVar[bool] = True
-    match_expressions: list[ScopedResourceSelectorRequirement] = []
+    match_expressions: list[ScopedResourceSelectorRequirement] = empty(list)
 
 
 class ScopedResourceSelectorRequirement(Model):
     operator: str = always(str)
     scope_name: str = always(str)
-    values: list[str] = []
+    values: list[str] = empty(list)
 
 
 class Secret(Model):
     kind: str = always(lambda: "Secret")
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
-    data: dict[str, Bytes] = {}
+    data: dict[str, Bytes] = empty(dict)
     immutable: bool | None = None
-    string_data: dict[str, str] = {}
+    string_data: dict[str, str] = empty(dict)
     type: Annotated[str, GoType("v1.SecretType")] = ""
 
 
@@ -210,8 +214,8 @@ class ServiceAccount(Model):
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
     automount_service_account_token: bool | None = None
-    image_pull_secrets: list[LocalObjectReference] = []
-    secrets: Annotated[list[ObjectReference], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    image_pull_secrets: list[LocalObjectReference] = empty(list)
+    secrets: Annotated[list[ObjectReference], ListMap(("name",)), StrategicMerge(("merge",), "name")] = empty(list)
 
 
 class ServiceAccountList(Model):

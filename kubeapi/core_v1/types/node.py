@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, Quantity, StrategicMerge, Time, always
+from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, Quantity, StrategicMerge, Time, always, empty
 
 
 class AttachedVolume(Model):
@@ -26,7 +26,7 @@ class ConfigMapNodeConfigSource(Model):
 
 
 class ContainerImage(Model):
-    names: list[str] = []
+    names: list[str] = empty(list)
     size_bytes: Int64 = 0
 
 
@@ -48,7 +48,7 @@ class NodeAddress(Model):
 
 
 class NodeAllocatableResourceClaimStatus(Model):
-    containers: Annotated[list[str], ListSet()] = []
+    containers: Annotated[list[str], ListSet()] = empty(list)
     resource_claim_name: str = always(str)
     resources: dict[str, Quantity] = always(dict)
 
@@ -102,27 +102,27 @@ class NodeSpec(Model):
     config_source: NodeConfigSource | None = None
     external_id: str = Field(default="", alias="externalID")
     pod_cidr: str = Field(default="", alias="podCIDR")
-    pod_cidrs: Annotated[list[str], ListSet(), StrategicMerge(("merge",), "")] = Field(default=[], alias="podCIDRs")
+    pod_cidrs: Annotated[list[str], ListSet(), StrategicMerge(("merge",), "")] = empty(alias="podCIDRs", make=list)
     provider_id: str = Field(default="", alias="providerID")
-    taints: list[Taint] = []
+    taints: list[Taint] = empty(list)
     unschedulable: bool = False
 
 
 class NodeStatus(Model):
-    addresses: Annotated[list[NodeAddress], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
-    allocatable: dict[str, Quantity] = {}
-    capacity: dict[str, Quantity] = {}
-    conditions: Annotated[list[NodeCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    addresses: Annotated[list[NodeAddress], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(list)
+    allocatable: dict[str, Quantity] = empty(dict)
+    capacity: dict[str, Quantity] = empty(dict)
+    conditions: Annotated[list[NodeCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(list)
     config: NodeConfigStatus | None = None
     daemon_endpoints: NodeDaemonEndpoints = always(lambda: NodeDaemonEndpoints())
-    declared_features: list[str] = []
+    declared_features: list[str] = empty(list)
     features: NodeFeatures | None = None
-    images: list[ContainerImage] = []
+    images: list[ContainerImage] = empty(list)
     node_info: NodeSystemInfo = always(lambda: NodeSystemInfo())
     phase: Annotated[str, GoType("v1.NodePhase")] = ""
-    runtime_handlers: list[NodeRuntimeHandler] = []
-    volumes_attached: list[AttachedVolume] = []
-    volumes_in_use: list[str] = []
+    runtime_handlers: list[NodeRuntimeHandler] = empty(list)
+    volumes_attached: list[AttachedVolume] = empty(list)
+    volumes_in_use: list[str] = empty(list)
 
 
 class NodeSwapStatus(Model):

@@ -34,6 +34,7 @@ from kubeapi.model import (
     StrategicMerge,
     Time,
     always,
+    empty,
 )
 
 
@@ -49,8 +50,8 @@ class AppArmorProfile(Model):
 
 
 class Capabilities(Model):
-    add: list[Annotated[str, GoType("v1.Capability")]] = []
-    drop: list[Annotated[str, GoType("v1.Capability")]] = []
+    add: list[Annotated[str, GoType("v1.Capability")]] = empty(list)
+    drop: list[Annotated[str, GoType("v1.Capability")]] = empty(list)
 
 
 class ConfigMapEnvSource(Model):
@@ -59,10 +60,10 @@ class ConfigMapEnvSource(Model):
 
 
 class Container(Model):
-    args: list[str] = []
-    command: list[str] = []
-    env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
-    env_from: list[EnvFromSource] = []
+    args: list[str] = empty(list)
+    command: list[str] = empty(list)
+    env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = empty(list)
+    env_from: list[EnvFromSource] = empty(list)
     image: str = ""
     image_pull_policy: Annotated[str, GoType("v1.PullPolicy")] = ""
     lifecycle: Lifecycle | None = None
@@ -70,12 +71,12 @@ class Container(Model):
     name: str = always(str)
     ports: Annotated[
         list[ContainerPort], ListMap(("containerPort", "protocol")), StrategicMerge(("merge",), "containerPort")
-    ] = []
+    ] = empty(list)
     readiness_probe: Probe | None = None
-    resize_policy: list[ContainerResizePolicy] = []
+    resize_policy: list[ContainerResizePolicy] = empty(list)
     resources: ResourceRequirements = always(lambda: ResourceRequirements())
     restart_policy: Annotated[str, GoType("v1.ContainerRestartPolicy")] | None = None
-    restart_policy_rules: list[ContainerRestartRule] = []
+    restart_policy_rules: list[ContainerRestartRule] = empty(list)
     security_context: SecurityContext | None = None
     startup_probe: Probe | None = None
     stdin: bool = False
@@ -85,8 +86,10 @@ class Container(Model):
     tty: bool = False
     volume_devices: Annotated[
         list[VolumeDevice], ListMap(("devicePath",)), StrategicMerge(("merge",), "devicePath")
-    ] = []
-    volume_mounts: Annotated[list[VolumeMount], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")] = []
+    ] = empty(list)
+    volume_mounts: Annotated[list[VolumeMount], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")] = (
+        empty(list)
+    )
     working_dir: str = ""
 
 
@@ -116,7 +119,7 @@ class ContainerRestartRule(Model):
 
 class ContainerRestartRuleOnExitCodes(Model):
     operator: Annotated[str, GoType("v1.ContainerRestartRuleOnExitCodesOperator")] = always(str)
-    values: Annotated[list[Int32], ListSet()] = []
+    values: Annotated[list[Int32], ListSet()] = empty(list)
 
 
 class ContainerState(Model):
@@ -145,10 +148,10 @@ class ContainerStateWaiting(Model):
 
 
 class ContainerStatus(Model):
-    allocated_resources: dict[str, Quantity] = {}
+    allocated_resources: dict[str, Quantity] = empty(dict)
     allocated_resources_status: Annotated[
         list[ResourceStatus], ListMap(("name",)), StrategicMerge(("merge",), "name")
-    ] = []
+    ] = empty(list)
     container_id: str = Field(default="", alias="containerID")
     image: str = always(str)
     image_id: str = always(alias="imageID", make=str)
@@ -163,7 +166,7 @@ class ContainerStatus(Model):
     user: ContainerUser | None = None
     volume_mounts: Annotated[
         list[VolumeMountStatus], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")
-    ] = []
+    ] = empty(list)
 
 
 class ContainerUser(Model):
@@ -191,10 +194,10 @@ class EnvVarSource(Model):
 
 
 class EphemeralContainer(Model):
-    args: list[str] = []
-    command: list[str] = []
-    env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
-    env_from: list[EnvFromSource] = []
+    args: list[str] = empty(list)
+    command: list[str] = empty(list)
+    env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = empty(list)
+    env_from: list[EnvFromSource] = empty(list)
     image: str = ""
     image_pull_policy: Annotated[str, GoType("v1.PullPolicy")] = ""
     lifecycle: Lifecycle | None = None
@@ -202,12 +205,12 @@ class EphemeralContainer(Model):
     name: str = always(str)
     ports: Annotated[
         list[ContainerPort], ListMap(("containerPort", "protocol")), StrategicMerge(("merge",), "containerPort")
-    ] = []
+    ] = empty(list)
     readiness_probe: Probe | None = None
-    resize_policy: list[ContainerResizePolicy] = []
+    resize_policy: list[ContainerResizePolicy] = empty(list)
     resources: ResourceRequirements = always(lambda: ResourceRequirements())
     restart_policy: Annotated[str, GoType("v1.ContainerRestartPolicy")] | None = None
-    restart_policy_rules: list[ContainerRestartRule] = []
+    restart_policy_rules: list[ContainerRestartRule] = empty(list)
     security_context: SecurityContext | None = None
     startup_probe: Probe | None = None
     stdin: bool = False
@@ -218,13 +221,15 @@ class EphemeralContainer(Model):
     tty: bool = False
     volume_devices: Annotated[
         list[VolumeDevice], ListMap(("devicePath",)), StrategicMerge(("merge",), "devicePath")
-    ] = []
-    volume_mounts: Annotated[list[VolumeMount], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")] = []
+    ] = empty(list)
+    volume_mounts: Annotated[list[VolumeMount], ListMap(("mountPath",)), StrategicMerge(("merge",), "mountPath")] = (
+        empty(list)
+    )
     working_dir: str = ""
 
 
 class ExecAction(Model):
-    command: list[str] = []
+    command: list[str] = empty(list)
 
 
 class GRPCAction(Model):
@@ -234,7 +239,7 @@ class GRPCAction(Model):
 
 class HTTPGetAction(Model):
     host: str = ""
-    http_headers: list[HTTPHeader] = []
+    http_headers: list[HTTPHeader] = empty(list)
     path: str = ""
     port: IntOrString | None = None
     scheme: Annotated[str, GoType("v1.URIScheme")] = ""
@@ -246,7 +251,7 @@ class HTTPHeader(Model):
 
 
 class HostAlias(Model):
-    hostnames: list[str] = []
+    hostnames: list[str] = empty(list)
     ip: str = always(str)
 
 
@@ -273,12 +278,12 @@ class LifecycleHandler(Model):
 
 class LinuxContainerUser(Model):
     gid: Int64 = always(int)
-    supplemental_groups: list[Int64] = []
+    supplemental_groups: list[Int64] = empty(list)
     uid: Int64 = always(int)
 
 
 class NodeAffinity(Model):
-    preferred_during_scheduling_ignored_during_execution: list[PreferredSchedulingTerm] = []
+    preferred_during_scheduling_ignored_during_execution: list[PreferredSchedulingTerm] = empty(list)
     required_during_scheduling_ignored_during_execution: NodeSelector | None = None
 
 
@@ -291,22 +296,22 @@ class Pod(Model):
 
 
 class PodAffinity(Model):
-    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = []
-    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = []
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = empty(list)
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = empty(list)
 
 
 class PodAffinityTerm(Model):
     label_selector: LabelSelector | None = None
-    match_label_keys: list[str] = []
-    mismatch_label_keys: list[str] = []
+    match_label_keys: list[str] = empty(list)
+    mismatch_label_keys: list[str] = empty(list)
     namespace_selector: LabelSelector | None = None
-    namespaces: list[str] = []
+    namespaces: list[str] = empty(list)
     topology_key: str = always(str)
 
 
 class PodAntiAffinity(Model):
-    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = []
-    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = []
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = empty(list)
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = empty(list)
 
 
 class PodCondition(Model):
@@ -320,9 +325,9 @@ class PodCondition(Model):
 
 
 class PodDNSConfig(Model):
-    nameservers: list[str] = []
-    options: list[PodDNSConfigOption] = []
-    searches: list[str] = []
+    nameservers: list[str] = empty(list)
+    options: list[PodDNSConfigOption] = empty(list)
+    searches: list[str] = empty(list)
 
 
 class PodDNSConfigOption(Model):
@@ -383,9 +388,9 @@ class PodSecurityContext(Model):
     se_linux_change_policy: Annotated[str, GoType("v1.PodSELinuxChangePolicy")] | None = None
     se_linux_options: SELinuxOptions | None = None
     seccomp_profile: SeccompProfile | None = None
-    supplemental_groups: list[Int64] = []
+    supplemental_groups: list[Int64] = empty(list)
     supplemental_groups_policy: Annotated[str, GoType("v1.SupplementalGroupsPolicy")] | None = None
-    sysctls: list[Sysctl] = []
+    sysctls: list[Sysctl] = empty(list)
     windows_options: WindowsSecurityContextOptions | None = None
 
 
@@ -399,8 +404,8 @@ class PodSpec(Model):
     enable_service_links: bool | None = None
     ephemeral_containers: Annotated[
         list[EphemeralContainer], ListMap(("name",)), StrategicMerge(("merge",), "name")
-    ] = []
-    host_aliases: Annotated[list[HostAlias], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = []
+    ] = empty(list)
+    host_aliases: Annotated[list[HostAlias], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = empty(list)
     host_ipc: bool = Field(default=False, alias="hostIPC")
     host_network: bool = False
     host_pid: bool = Field(default=False, alias="hostPID")
@@ -409,24 +414,26 @@ class PodSpec(Model):
     hostname_override: str | None = None
     image_pull_secrets: Annotated[
         list[LocalObjectReference], ListMap(("name",)), StrategicMerge(("merge",), "name")
-    ] = []
-    init_containers: Annotated[list[Container], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    ] = empty(list)
+    init_containers: Annotated[list[Container], ListMap(("name",)), StrategicMerge(("merge",), "name")] = empty(list)
     node_name: str = ""
-    node_selector: Annotated[dict[str, str], AtomicMap()] = {}
+    node_selector: Annotated[dict[str, str], AtomicMap()] = empty(dict)
     os: PodOS | None = None
-    overhead: dict[str, Quantity] = {}
+    overhead: dict[str, Quantity] = empty(dict)
     preemption_policy: Annotated[str, GoType("v1.PreemptionPolicy")] | None = None
     priority: Int32 | None = None
     priority_class_name: str = ""
-    readiness_gates: list[PodReadinessGate] = []
+    readiness_gates: list[PodReadinessGate] = empty(list)
     resource_claims: Annotated[
         list[PodResourceClaim], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")
-    ] = []
+    ] = empty(list)
     resources: ResourceRequirements | None = None
     restart_policy: Annotated[str, GoType("v1.RestartPolicy")] = ""
     runtime_class_name: str | None = None
     scheduler_name: str = ""
-    scheduling_gates: Annotated[list[PodSchedulingGate], ListMap(("name",)), StrategicMerge(("merge",), "name")] = []
+    scheduling_gates: Annotated[list[PodSchedulingGate], ListMap(("name",)), StrategicMerge(("merge",), "name")] = (
+        empty(list)
+    )
     scheduling_group: PodSchedulingGroup | None = None
     security_context: PodSecurityContext | None = None
     service_account: str = ""
@@ -435,39 +442,39 @@ class PodSpec(Model):
     share_process_namespace: bool | None = None
     subdomain: str = ""
     termination_grace_period_seconds: Int64 | None = None
-    tolerations: list[Toleration] = []
+    tolerations: list[Toleration] = empty(list)
     topology_spread_constraints: Annotated[
         list[TopologySpreadConstraint],
         ListMap(("topologyKey", "whenUnsatisfiable")),
         StrategicMerge(("merge",), "topologyKey"),
-    ] = []
-    volumes: Annotated[list[Volume], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")] = []
+    ] = empty(list)
+    volumes: Annotated[list[Volume], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")] = empty(list)
 
 
 class PodStatus(Model):
-    allocated_resources: dict[str, Quantity] = {}
-    conditions: Annotated[list[PodCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
-    container_statuses: list[ContainerStatus] = []
-    ephemeral_container_statuses: list[ContainerStatus] = []
+    allocated_resources: dict[str, Quantity] = empty(dict)
+    conditions: Annotated[list[PodCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(list)
+    container_statuses: list[ContainerStatus] = empty(list)
+    ephemeral_container_statuses: list[ContainerStatus] = empty(list)
     extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
     host_ip: str = Field(default="", alias="hostIP")
-    host_ips: Annotated[list[HostIP], StrategicMerge(("merge",), "ip")] = Field(default=[], alias="hostIPs")
-    init_container_statuses: list[ContainerStatus] = []
+    host_ips: Annotated[list[HostIP], StrategicMerge(("merge",), "ip")] = empty(alias="hostIPs", make=list)
+    init_container_statuses: list[ContainerStatus] = empty(list)
     message: str = ""
-    node_allocatable_resource_claim_statuses: list[NodeAllocatableResourceClaimStatus] = []
+    node_allocatable_resource_claim_statuses: list[NodeAllocatableResourceClaimStatus] = empty(list)
     nominated_node_name: str = ""
     observed_generation: Int64 = 0
     phase: Annotated[str, GoType("v1.PodPhase")] = ""
     pod_ip: str = Field(default="", alias="podIP")
-    pod_ips: Annotated[list[PodIP], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = Field(
-        default=[], alias="podIPs"
+    pod_ips: Annotated[list[PodIP], ListMap(("ip",)), StrategicMerge(("merge",), "ip")] = empty(
+        alias="podIPs", make=list
     )
     qos_class: Annotated[str, GoType("v1.PodQOSClass")] = ""
     reason: str = ""
     resize: str = ""
     resource_claim_statuses: Annotated[
         list[PodResourceClaimStatus], ListMap(("name",)), StrategicMerge(("merge", "retainKeys"), "name")
-    ] = []
+    ] = empty(list)
     resources: ResourceRequirements | None = None
     start_time: Time | None = None
 
@@ -535,7 +542,7 @@ class ReplicationControllerList(Model):
 class ReplicationControllerSpec(Model):
     min_ready_seconds: Int32 = 0
     replicas: Int32 | None = None
-    selector: Annotated[dict[str, str], AtomicMap()] = {}
+    selector: Annotated[dict[str, str], AtomicMap()] = empty(dict)
     template: PodTemplateSpec | None = None
 
 
@@ -543,7 +550,7 @@ class ReplicationControllerStatus(Model):
     available_replicas: Int32 = 0
     conditions: Annotated[
         list[ReplicationControllerCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")
-    ] = []
+    ] = empty(list)
     fully_labeled_replicas: Int32 = 0
     observed_generation: Int64 = 0
     ready_replicas: Int32 = 0
@@ -562,14 +569,14 @@ class ResourceHealth(Model):
 
 
 class ResourceRequirements(Model):
-    claims: Annotated[list[ResourceClaim], ListMap(("name",))] = []
-    limits: dict[str, Quantity] = {}
-    requests: dict[str, Quantity] = {}
+    claims: Annotated[list[ResourceClaim], ListMap(("name",))] = empty(list)
+    limits: dict[str, Quantity] = empty(dict)
+    requests: dict[str, Quantity] = empty(dict)
 
 
 class ResourceStatus(Model):
     name: Annotated[str, GoType("v1.ResourceName")] = always(str)
-    resources: Annotated[list[ResourceHealth], ListMap(("resourceID",))] = []
+    resources: Annotated[list[ResourceHealth], ListMap(("resourceID",))] = empty(list)
 
 
 class SELinuxOptions(Model):
@@ -628,7 +635,7 @@ class Toleration(Model):
 
 class TopologySpreadConstraint(Model):
     label_selector: LabelSelector | None = None
-    match_label_keys: list[str] = []
+    match_label_keys: list[str] = empty(list)
     max_skew: Int32 = always(int)
     min_domains: Int32 | None = None
     node_affinity_policy: Annotated[str, GoType("v1.NodeInclusionPolicy")] | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from kubeapi.model import GoType, Model, Quantity, always
+from kubeapi.model import GoType, Model, Quantity, always, empty
 
 
 class ConfigMapKeySelector(Model):
@@ -37,13 +37,13 @@ class NodeSelector(Model):
 class NodeSelectorRequirement(Model):
     key: str = always(str)
     operator: Annotated[str, GoType("v1.NodeSelectorOperator")] = always(str)
-    values: list[str] = []
+    values: list[str] = empty(list)
 
 
 class NodeSelectorTerm(Model):
     atomic: ClassVar[bool] = True
-    match_expressions: list[NodeSelectorRequirement] = []
-    match_fields: list[NodeSelectorRequirement] = []
+    match_expressions: list[NodeSelectorRequirement] = empty(list)
+    match_fields: list[NodeSelectorRequirement] = empty(list)
 
 
 class ObjectFieldSelector(Model):
@@ -90,7 +90,7 @@ class TopologySelectorLabelRequirement(Model):
 
 class TopologySelectorTerm(Model):
     atomic: ClassVar[bool] = True
-    match_label_expressions: list[TopologySelectorLabelRequirement] = []
+    match_label_expressions: list[TopologySelectorLabelRequirement] = empty(list)
 
 
 class TypedLocalObjectReference(Model):

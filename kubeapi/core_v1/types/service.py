@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kubeapi.core_v1.types.references import ObjectReference
 from kubeapi.meta_v1.types import Condition, ListMeta, ObjectMeta
-from kubeapi.model import AtomicMap, GoType, Int32, IntOrString, ListMap, Model, StrategicMerge, always
+from kubeapi.model import AtomicMap, GoType, Int32, IntOrString, ListMap, Model, StrategicMerge, always, empty
 
 
 class ClientIPConfig(Model):
@@ -34,16 +34,16 @@ class EndpointPort(Model):
 
 
 class EndpointSubset(Model):
-    addresses: list[EndpointAddress] = []
-    not_ready_addresses: list[EndpointAddress] = []
-    ports: list[EndpointPort] = []
+    addresses: list[EndpointAddress] = empty(list)
+    not_ready_addresses: list[EndpointAddress] = empty(list)
+    ports: list[EndpointPort] = empty(list)
 
 
 class Endpoints(Model):
     kind: str = always(lambda: "Endpoints")
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
-    subsets: list[EndpointSubset] = []
+    subsets: list[EndpointSubset] = empty(list)
 
 
 class EndpointsList(Model):
@@ -57,11 +57,11 @@ class LoadBalancerIngress(Model):
     hostname: str = ""
     ip: str = ""
     ip_mode: Annotated[str, GoType("v1.LoadBalancerIPMode")] | None = None
-    ports: list[PortStatus] = []
+    ports: list[PortStatus] = empty(list)
 
 
 class LoadBalancerStatus(Model):
-    ingress: list[LoadBalancerIngress] = []
+    ingress: list[LoadBalancerIngress] = empty(list)
 
 
 class PortStatus(Model):
@@ -97,20 +97,20 @@ class ServicePort(Model):
 class ServiceSpec(Model):
     allocate_load_balancer_node_ports: bool | None = None
     cluster_ip: str = Field(default="", alias="clusterIP")
-    cluster_ips: list[str] = Field(default=[], alias="clusterIPs")
-    external_ips: list[str] = Field(default=[], alias="externalIPs")
+    cluster_ips: list[str] = empty(alias="clusterIPs", make=list)
+    external_ips: list[str] = empty(alias="externalIPs", make=list)
     external_name: str = ""
     external_traffic_policy: Annotated[str, GoType("v1.ServiceExternalTrafficPolicy")] = ""
     health_check_node_port: Int32 = 0
     internal_traffic_policy: Annotated[str, GoType("v1.ServiceInternalTrafficPolicy")] | None = None
-    ip_families: list[Annotated[str, GoType("v1.IPFamily")]] = []
+    ip_families: list[Annotated[str, GoType("v1.IPFamily")]] = empty(list)
     ip_family_policy: Annotated[str, GoType("v1.IPFamilyPolicy")] | None = None
     load_balancer_class: str | None = None
     load_balancer_ip: str = Field(default="", alias="loadBalancerIP")
-    load_balancer_source_ranges: list[str] = []
-    ports: Annotated[list[ServicePort], ListMap(("port", "protocol")), StrategicMerge(("merge",), "port")] = []
+    load_balancer_source_ranges: list[str] = empty(list)
+    ports: Annotated[list[ServicePort], ListMap(("port", "protocol")), StrategicMerge(("merge",), "port")] = empty(list)
     publish_not_ready_addresses: bool = False
-    selector: Annotated[dict[str, str], AtomicMap()] = {}
+    selector: Annotated[dict[str, str], AtomicMap()] = empty(dict)
     session_affinity: Annotated[str, GoType("v1.ServiceAffinity")] = ""
     session_affinity_config: SessionAffinityConfig | None = None
     traffic_distribution: str | None = None
@@ -118,7 +118,7 @@ class ServiceSpec(Model):
 
 
 class ServiceStatus(Model):
-    conditions: Annotated[list[Condition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = []
+    conditions: Annotated[list[Condition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(list)
     load_balancer: LoadBalancerStatus = always(lambda: LoadBalancerStatus())
 
 

@@ -23,7 +23,7 @@ from kubeapi.core_v1.types.volumes import (
     VsphereVirtualDiskVolumeSource,
 )
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, Model, Quantity, Time, always
+from kubeapi.model import GoType, Int32, Model, Quantity, Time, always, empty
 
 
 class AzureFilePersistentVolumeSource(Model):
@@ -42,7 +42,7 @@ class CSIPersistentVolumeSource(Model):
     node_publish_secret_ref: SecretReference | None = None
     node_stage_secret_ref: SecretReference | None = None
     read_only: bool = False
-    volume_attributes: dict[str, str] = {}
+    volume_attributes: dict[str, str] = empty(dict)
     volume_handle: str = always(str)
 
 
@@ -65,7 +65,7 @@ class CinderPersistentVolumeSource(Model):
 class FlexPersistentVolumeSource(Model):
     driver: str = always(str)
     fs_type: str = ""
-    options: dict[str, str] = {}
+    options: dict[str, str] = empty(dict)
     read_only: bool = False
     secret_ref: SecretReference | None = None
 
@@ -85,7 +85,7 @@ class ISCSIPersistentVolumeSource(Model):
     iqn: str = always(str)
     iscsi_interface: str = ""
     lun: Int32 = always(int)
-    portals: list[str] = []
+    portals: list[str] = empty(list)
     read_only: bool = False
     secret_ref: SecretReference | None = None
     target_portal: str = always(str)
@@ -112,11 +112,11 @@ class PersistentVolumeList(Model):
 
 
 class PersistentVolumeSpec(Model):
-    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = []
+    access_modes: list[Annotated[str, GoType("v1.PersistentVolumeAccessMode")]] = empty(list)
     aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
     azure_disk: AzureDiskVolumeSource | None = None
     azure_file: AzureFilePersistentVolumeSource | None = None
-    capacity: dict[str, Quantity] = {}
+    capacity: dict[str, Quantity] = empty(dict)
     cephfs: CephFSPersistentVolumeSource | None = None
     cinder: CinderPersistentVolumeSource | None = None
     claim_ref: ObjectReference | None = None
@@ -129,7 +129,7 @@ class PersistentVolumeSpec(Model):
     host_path: HostPathVolumeSource | None = None
     iscsi: ISCSIPersistentVolumeSource | None = None
     local: LocalVolumeSource | None = None
-    mount_options: list[str] = []
+    mount_options: list[str] = empty(list)
     nfs: NFSVolumeSource | None = None
     node_affinity: VolumeNodeAffinity | None = None
     persistent_volume_reclaim_policy: Annotated[str, GoType("v1.PersistentVolumeReclaimPolicy")] = ""

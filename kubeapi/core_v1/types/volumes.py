@@ -11,7 +11,7 @@ from pydantic import Field
 from kubeapi.core_v1.types.claims import PersistentVolumeClaimSpec
 from kubeapi.core_v1.types.references import LocalObjectReference, ObjectFieldSelector, ResourceFieldSelector
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta
-from kubeapi.model import GoType, Int32, Int64, Model, Quantity, always
+from kubeapi.model import GoType, Int32, Int64, Model, Quantity, always, empty
 
 
 class AWSElasticBlockStoreVolumeSource(Model):
@@ -41,7 +41,7 @@ class CSIVolumeSource(Model):
     fs_type: str | None = None
     node_publish_secret_ref: LocalObjectReference | None = None
     read_only: bool | None = None
-    volume_attributes: dict[str, str] = {}
+    volume_attributes: dict[str, str] = empty(dict)
 
 
 class CephFSVolumeSource(Model):
@@ -69,20 +69,20 @@ class ClusterTrustBundleProjection(Model):
 
 
 class ConfigMapProjection(Model):
-    items: list[KeyToPath] = []
+    items: list[KeyToPath] = empty(list)
     name: str = always(str)
     optional: bool | None = None
 
 
 class ConfigMapVolumeSource(Model):
     default_mode: Int32 | None = None
-    items: list[KeyToPath] = []
+    items: list[KeyToPath] = empty(list)
     name: str = always(str)
     optional: bool | None = None
 
 
 class DownwardAPIProjection(Model):
-    items: list[DownwardAPIVolumeFile] = []
+    items: list[DownwardAPIVolumeFile] = empty(list)
 
 
 class DownwardAPIVolumeFile(Model):
@@ -94,7 +94,7 @@ class DownwardAPIVolumeFile(Model):
 
 class DownwardAPIVolumeSource(Model):
     default_mode: Int32 | None = None
-    items: list[DownwardAPIVolumeFile] = []
+    items: list[DownwardAPIVolumeFile] = empty(list)
 
 
 class EmptyDirVolumeSource(Model):
@@ -110,14 +110,14 @@ class FCVolumeSource(Model):
     fs_type: str = ""
     lun: Int32 | None = None
     read_only: bool = False
-    target_wwns: list[str] = Field(default=[], alias="targetWWNs")
-    wwids: list[str] = []
+    target_wwns: list[str] = empty(alias="targetWWNs", make=list)
+    wwids: list[str] = empty(list)
 
 
 class FlexVolumeSource(Model):
     driver: str = always(str)
     fs_type: str = ""
-    options: dict[str, str] = {}
+    options: dict[str, str] = empty(dict)
     read_only: bool = False
     secret_ref: LocalObjectReference | None = None
 
@@ -159,7 +159,7 @@ class ISCSIVolumeSource(Model):
     iqn: str = always(str)
     iscsi_interface: str = ""
     lun: Int32 = always(int)
-    portals: list[str] = []
+    portals: list[str] = empty(list)
     read_only: bool = False
     secret_ref: LocalObjectReference | None = None
     target_portal: str = always(str)
@@ -204,7 +204,7 @@ class PodCertificateProjection(Model):
     key_type: str = always(str)
     max_expiration_seconds: Int32 | None = None
     signer_name: str = always(str)
-    user_annotations: dict[str, str] = {}
+    user_annotations: dict[str, str] = empty(dict)
 
 
 class PortworxVolumeSource(Model):
@@ -215,7 +215,7 @@ class PortworxVolumeSource(Model):
 
 class ProjectedVolumeSource(Model):
     default_mode: Int32 | None = None
-    sources: list[VolumeProjection] = []
+    sources: list[VolumeProjection] = empty(list)
 
 
 class QuobyteVolumeSource(Model):
@@ -252,14 +252,14 @@ class ScaleIOVolumeSource(Model):
 
 
 class SecretProjection(Model):
-    items: list[KeyToPath] = []
+    items: list[KeyToPath] = empty(list)
     name: str = always(str)
     optional: bool | None = None
 
 
 class SecretVolumeSource(Model):
     default_mode: Int32 | None = None
-    items: list[KeyToPath] = []
+    items: list[KeyToPath] = empty(list)
     optional: bool | None = None
     secret_name: str = ""
 
