@@ -1,9 +1,10 @@
 """The base of every API type: how a Kubernetes object travels between JSON bytes and Python.
 
-A field is snake_case in Python and camelCase on the wire. What Go's `omitempty` leaves out is left out here as well, and
-in Rust: a field whose zero value is not written has that zero as its static default (`exclude_defaults`), a pointer has
-None, and a field that is always written uses `always(...)`, whose default is never compared. Decoding is strict: no text
-for a number, no unknown field; `kubeapi.codec` turns pydantic's complaints into Kubernetes' own words.
+A field is snake_case in Python and camelCase on the wire. What Go's `omitempty` leaves out is left out here as well,
+and in Rust: a field whose zero value is not written has that zero as its static default (`exclude_defaults`), a pointer
+has None, and a field that is always written uses `always(...)` or `null()`, whose default is never compared. Decoding
+is strict: no text for a number, no unknown field; `kubeapi.codec` turns pydantic's complaints into Kubernetes' own
+words.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ class Model(BaseModel):
 
     def to_json(self) -> bytes:
         """The object as compact JSON bytes, without what Go's omitempty leaves out."""
-        return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True).encode()
+        return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values (camelCase keys, times as text)."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
@@ -82,6 +83,11 @@ def _copied(value: Any) -> Any:
 def always(make: Callable[[], Any], alias: str | None = None) -> Any:
     """A field that is written even when it is zero, and may be missing when read (Go: no omitempty)."""
     return Field(default_factory=lambda _data: make(), alias=alias)
+
+
+def null() -> Any:
+    """A field that is written as null while it has no value (Go: a time that is no pointer, a pointer without omitempty)."""
+    return always(lambda: None)
 
 
 def empty(make: Callable[[], Any], alias: str | None = None) -> Any:

@@ -184,6 +184,20 @@ POINTER_TEXT = set(
         "DeleteOptions.propagationPolicy",
     ]
 )
+# times that are pointers in Go; the others are values, and null is what Go writes for a zero time
+POINTER_TIMES = {
+    "ObjectMeta.creationTimestamp",  # omitzero
+    "ObjectMeta.deletionTimestamp",
+    "ManagedFieldsEntry.time",
+    "PodStatus.startTime",
+    "Taint.timeAdded",
+    "LeaseSpec.acquireTime",
+    "LeaseSpec.renewTime",
+    "PersistentVolumeStatus.lastPhaseTransitionTime",
+    "VolumeError.time",
+}
+# pointers without omitempty
+NULLS = {"AzureFilePersistentVolumeSource.secretNamespace"}
 # strings that have a type of their own in Go, which is told when a body has something else there
 NAMED_STRINGS = {
     "v1.Protocol": "ContainerPort.protocol ServicePort.protocol EndpointPort.protocol PortStatus.protocol",
@@ -364,6 +378,9 @@ class Writer:
             else:
                 self.imports.add("from kubeapi.model import empty")
                 default = "empty(list)" if annotation.startswith("list[") else "empty(dict)"
+        elif keys & NULLS or (annotation in ("Time", "MicroTime") and not keys & POINTER_TIMES):
+            self.imports.add("from kubeapi.model import null")
+            default, optional = "null()", " | None"
         elif annotation in ("str", "bool", "float", "Int32", "Int64", "Bytes"):
             zero = {"str": '""', "bool": "False", "float": "0.0", "Int32": "0", "Int64": "0", "Bytes": 'b""'}[
                 annotation

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.pod import PodTemplateSpec
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always, empty
+from kubeapi.model import GoType, Int32, Int64, IntOrString, ListMap, Model, StrategicMerge, Time, always, empty, null
 
 
 class Deployment(Model):
@@ -21,8 +21,8 @@ class Deployment(Model):
 
 class DeploymentCondition(Model):
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
-    last_transition_time: Time | None = None
-    last_update_time: Time | None = None
+    last_transition_time: Time | None = null()
+    last_update_time: Time | None = null()
     message: str = ""
     reason: str = ""
     type: Annotated[str, GoType("v1.DeploymentConditionType")] = always(str)
@@ -75,7 +75,7 @@ class ReplicaSet(Model):
 
 class ReplicaSetCondition(Model):
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
-    last_transition_time: Time | None = None
+    last_transition_time: Time | None = null()
     message: str = ""
     reason: str = ""
     type: Annotated[str, GoType("v1.ReplicaSetConditionType")] = always(str)

@@ -5,7 +5,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 from __future__ import annotations
 
 from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.model import Int64, Model, Time, always, empty
+from kubeapi.model import Int64, Model, Time, always, empty, null
 
 
 class BoundObjectReference(Model):
@@ -41,7 +41,7 @@ class TokenRequestSpec(Model):
 
 
 class TokenRequestStatus(Model):
-    expiration_timestamp: Time | None = None
+    expiration_timestamp: Time | None = null()
     token: str = always(str)
 
 

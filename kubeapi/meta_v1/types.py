@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always, empty
+from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, StrategicMerge, Time, always, empty, null
 
 
 class APIResource(Model):
@@ -33,7 +33,7 @@ class APIResourceList(Model):
 
 class Condition(Model):
     status: str = always(str)
-    last_transition_time: Time | None = None
+    last_transition_time: Time | None = null()
     message: str = always(str)
     observed_generation: Int64 = 0
     reason: str = always(str)

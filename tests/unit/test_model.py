@@ -21,6 +21,14 @@ def test_zero_values_of_go_are_left_out_and_pointers_are_kept() -> None:
     }
 
 
+def test_a_time_that_is_a_value_in_go_is_null_while_it_is_unset() -> None:
+    pod = Pod.from_json(b'{"status":{"conditions":[{"type":"Ready","status":"True","lastProbeTime":null}]}}')
+    assert pod.to_dict()["status"]["conditions"] == [
+        {"type": "Ready", "status": "True", "lastProbeTime": None, "lastTransitionTime": None}
+    ]
+    assert "startTime" not in pod.to_dict()["status"]  # a pointer
+
+
 def test_names_are_snake_case_in_python_and_camel_case_on_the_wire() -> None:
     service = Service.from_json(b'{"spec":{"clusterIP":"None","clusterIPs":["None"],"ports":[{"port":80}]}}')
     assert service.spec.cluster_ip == "None"

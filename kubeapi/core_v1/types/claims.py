@@ -8,7 +8,7 @@ from typing import Annotated
 
 from kubeapi.core_v1.types.references import TypedLocalObjectReference, TypedObjectReference
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
-from kubeapi.model import GoType, ListMap, Model, Quantity, StrategicMerge, Time, always, empty
+from kubeapi.model import GoType, ListMap, Model, Quantity, StrategicMerge, Time, always, empty, null
 
 
 class ModifyVolumeStatus(Model):
@@ -26,8 +26,8 @@ class PersistentVolumeClaim(Model):
 
 class PersistentVolumeClaimCondition(Model):
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
-    last_probe_time: Time | None = None
-    last_transition_time: Time | None = None
+    last_probe_time: Time | None = null()
+    last_transition_time: Time | None = null()
     message: str = ""
     reason: str = ""
     type: Annotated[str, GoType("v1.PersistentVolumeClaimConditionType")] = always(str)

@@ -8,7 +8,20 @@ from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import LocalObjectReference, ObjectReference
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import Bytes, GoType, Int32, ListMap, MicroTime, Model, Quantity, StrategicMerge, Time, always, empty
+from kubeapi.model import (
+    Bytes,
+    GoType,
+    Int32,
+    ListMap,
+    MicroTime,
+    Model,
+    Quantity,
+    StrategicMerge,
+    Time,
+    always,
+    empty,
+    null,
+)
 
 
 class Binding(Model):
@@ -63,10 +76,10 @@ class Event(Model):
     metadata: ObjectMeta = always(lambda: ObjectMeta())
     action: str = ""
     count: Int32 = 0
-    event_time: MicroTime | None = None
-    first_timestamp: Time | None = None
+    event_time: MicroTime | None = null()
+    first_timestamp: Time | None = null()
     involved_object: ObjectReference = always(lambda: ObjectReference())
-    last_timestamp: Time | None = None
+    last_timestamp: Time | None = null()
     message: str = ""
     reason: str = ""
     related: ObjectReference | None = None
@@ -86,7 +99,7 @@ class EventList(Model):
 
 class EventSeries(Model):
     count: Int32 = 0
-    last_observed_time: MicroTime | None = None
+    last_observed_time: MicroTime | None = null()
 
 
 class EventSource(Model):
@@ -131,7 +144,7 @@ class Namespace(Model):
 
 class NamespaceCondition(Model):
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
-    last_transition_time: Time | None = None
+    last_transition_time: Time | None = null()
     message: str = ""
     reason: str = ""
     type: Annotated[str, GoType("v1.NamespaceConditionType")] = always(str)

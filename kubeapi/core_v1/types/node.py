@@ -9,7 +9,20 @@ from typing import Annotated
 from pydantic import Field
 
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, Quantity, StrategicMerge, Time, always, empty
+from kubeapi.model import (
+    GoType,
+    Int32,
+    Int64,
+    ListMap,
+    ListSet,
+    Model,
+    Quantity,
+    StrategicMerge,
+    Time,
+    always,
+    empty,
+    null,
+)
 
 
 class AttachedVolume(Model):
@@ -55,8 +68,8 @@ class NodeAllocatableResourceClaimStatus(Model):
 
 class NodeCondition(Model):
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
-    last_heartbeat_time: Time | None = None
-    last_transition_time: Time | None = None
+    last_heartbeat_time: Time | None = null()
+    last_transition_time: Time | None = null()
     message: str = ""
     reason: str = ""
     type: Annotated[str, GoType("v1.NodeConditionType")] = always(str)

@@ -35,6 +35,7 @@ from kubeapi.model import (
     Time,
     always,
     empty,
+    null,
 )
 
 
@@ -129,17 +130,17 @@ class ContainerState(Model):
 
 
 class ContainerStateRunning(Model):
-    started_at: Time | None = None
+    started_at: Time | None = null()
 
 
 class ContainerStateTerminated(Model):
     container_id: str = Field(default="", alias="containerID")
     exit_code: Int32 = always(int)
-    finished_at: Time | None = None
+    finished_at: Time | None = null()
     message: str = ""
     reason: str = ""
     signal: Int32 = 0
-    started_at: Time | None = None
+    started_at: Time | None = null()
 
 
 class ContainerStateWaiting(Model):
@@ -316,8 +317,8 @@ class PodAntiAffinity(Model):
 
 class PodCondition(Model):
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
-    last_probe_time: Time | None = None
-    last_transition_time: Time | None = None
+    last_probe_time: Time | None = null()
+    last_transition_time: Time | None = null()
     message: str = ""
     observed_generation: Int64 = 0
     reason: str = ""
@@ -526,7 +527,7 @@ class ReplicationController(Model):
 
 class ReplicationControllerCondition(Model):
     status: str = always(str)
-    last_transition_time: Time | None = None
+    last_transition_time: Time | None = null()
     message: str = ""
     reason: str = ""
     type: str = always(str)

@@ -23,13 +23,13 @@ from kubeapi.core_v1.types.volumes import (
     VsphereVirtualDiskVolumeSource,
 )
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
-from kubeapi.model import GoType, Int32, Model, Quantity, Time, always, empty
+from kubeapi.model import GoType, Int32, Model, Quantity, Time, always, empty, null
 
 
 class AzureFilePersistentVolumeSource(Model):
     read_only: bool = False
     secret_name: str = always(str)
-    secret_namespace: str | None = None
+    secret_namespace: str | None = null()
     share_name: str = always(str)
 
 
