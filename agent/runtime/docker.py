@@ -25,6 +25,7 @@ from docker.errors import ImageNotFound as NoSuchImage
 
 from agent.runtime import pause
 from agent.runtime.docker_exec import Attached, hijack
+from agent.runtime.docker_logs import read_logs
 from agent.runtime.inspections import LABEL, Inspections, image_of
 from agent.runtime.protocol import (
     Container,
@@ -340,18 +341,13 @@ class DockerRuntime:
         timestamps: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """What the container wrote, standard output and error in order."""
-        stream = await self._call(
-            lambda c: c.logs(
-                container_id,
-                stream=True,
-                follow=follow,
-                tail="all" if tail is None else tail,
-                since=since or None,
-                timestamps=timestamps,
-            )
-        )
-        async for chunk in _threaded(stream, stream.close):
-            yield chunk
+        seen = await self._call(lambda c: c.inspect_container(container_id))
+        query = {"stdout": "1", "stderr": "1", "follow": str(int(follow)), "timestamps": str(int(timestamps))}
+        query |= {"tail": "all" if tail is None else str(tail), "since": f"{since:f}"}
+        path = await self._path(f"/containers/{container_id}/logs")
+        async with contextlib.aclosing(read_logs(self._url, path, query, seen["Config"]["Tty"])) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def stats(self, container_id: str) -> Mapping[str, object]:
         """One sample of what the container uses, as the engine gives it."""
