@@ -71,6 +71,8 @@ class DockerRuntime:
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
         self._has_pause = False
         self._inspections = Inspections()
+        self._shares: dict[str, int] = {}  # of containers that are created, not started
+        self._weighings: set[asyncio.Task[None]] = set()
 
     def _connect(self) -> Any:
         if self._client is None:
@@ -196,7 +198,6 @@ class DockerRuntime:
                 ipc_mode=joined,
                 pid_mode="host" if spec.host_pid else joined if spec.share_pids else None,
                 binds=[_bind(m) for m in spec.mounts],
-                cpu_shares=r.cpu_shares or None,
                 cpu_quota=r.cpu_quota or None,
                 cpu_period=CPU_PERIOD if r.cpu_quota else None,
                 mem_limit=r.memory or None,
@@ -227,11 +228,26 @@ class DockerRuntime:
             )
             return str(made["Id"])
 
-        return await self._call(make)
+        container_id = await self._call(make)
+        self._shares[container_id] = r.cpu_shares
+        return container_id
 
     async def start(self, container_id: str) -> None:
-        """Start; EngineError with the engine's words if its process can't be made."""
+        """Start; EngineError with the engine's words if its process can't be made.
+
+        Its CPU shares come after: with the 2 of a pod without requests the engine's own work of starting it would starve
+        on a busy machine, for seconds.
+        """
+        shares = self._shares.pop(container_id, 0)
         await self._call(lambda c: c.start(container_id))
+        if shares:
+            weighing = asyncio.create_task(self._weigh(container_id, shares))
+            self._weighings.add(weighing)
+            weighing.add_done_callback(self._weighings.discard)
+
+    async def _weigh(self, container_id: str, shares: int) -> None:
+        with contextlib.suppress(EngineError):  # it has ended already, or the engine has: nothing to weigh
+            await self._call(lambda c: c.update_container(container_id, cpu_shares=shares))
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
         """Ask to end, and after grace seconds end it. Returns when it is dead; one that is gone is no error."""
@@ -255,6 +271,7 @@ class DockerRuntime:
             with contextlib.suppress(NotFound):
                 c.remove_container(container_id, force=True, v=True)
 
+        self._shares.pop(container_id, None)
         await self._call(remove)
 
     async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:

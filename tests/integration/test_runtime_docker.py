@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from docker import APIClient
 
 from agent.runtime.docker import DockerRuntime
 from agent.runtime.protocol import (
@@ -215,3 +217,12 @@ async def test_engine_that_goes_ends_the_events_and_comes_back(engine: Engine) -
     await engine.listen()
     assert (await engine.container()).phase == "running"
     assert await engine.asked() == ["GET /containers/json"]
+
+
+async def test_cpu_shares_come_once_the_container_runs(engine: Engine) -> None:
+    begun = int(time.time())
+    made = await engine.run(resources=Resources(cpu_shares=2))
+    api = APIClient()
+    updates = api.events(since=begun, decode=True, filters={"event": "update", "container": made})
+    await asyncio.to_thread(next, updates)
+    assert api.inspect_container(made)["HostConfig"]["CpuShares"] == 2

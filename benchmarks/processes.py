@@ -1,0 +1,52 @@
+"""What processes use, by the kernel's account."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Memory(NamedTuple):
+    """Megabytes. rss counts pages shared with other processes whole, pss the process's share of them."""
+
+    rss: float
+    pss: float
+
+
+def memory(pid: int) -> Memory:
+    """What a process keeps resident."""
+    rows = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    rss, pss = (int(rows[key].split()[0]) / 1024 for key in ("Rss", "Pss"))
+    return Memory(rss, pss)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+async def idle(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
+    """How much of one core each process uses, in percent, while nobody asks anything of it."""
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    await asyncio.sleep(seconds)
+    return {name: 100 * (cpu_seconds(pid) - before[name]) / seconds for name, pid in pids.items()}
+
+
+def named(*names: str) -> dict[str, int]:
+    """The processes of these names, the engine's own for instance."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                name = (folder / "comm").read_text().strip()
+            except OSError:
+                continue  # ended meanwhile
+            if name in names:
+                found[name] = int(folder.name)
+    return found
