@@ -69,9 +69,15 @@ def kinds_due(template: ContainerTemplate, *, started: bool, failed: bool, endin
     return has & due
 
 
-def first_pause(probe: Probe, started_at: datetime | None, now: datetime, share: float) -> float:
-    """Seconds until the first look: what is left of the initial delay, at least that share of a period."""
-    begin = (started_at or now) + timedelta(seconds=probe.initial_delay_seconds)
+def first_pause(kind: Kind, probe: Probe, started_at: datetime | None, now: datetime, share: float) -> float:
+    """Seconds until the first look: what is left of the initial delay, at least that share of a period.
+
+    Liveness is asked after a period at the earliest: it is taken for granted until then, so that to ask at once would only
+    hold a container's coming up against it. The others are asked at once, since somebody waits for their answer. Both lie
+    within what the kubelet does, whose periods begin with the pod.
+    """
+    delay = max(probe.initial_delay_seconds, probe.period_seconds if kind == "liveness" else 0)
+    begin = (started_at or now) + timedelta(seconds=delay)
     return max((begin - now).total_seconds(), share * probe.period_seconds)
 
 
@@ -142,7 +148,7 @@ class Probes:
         probe, loop, streak = probe_of(template, kind), asyncio.get_running_loop(), Streak()
         assert probe is not None  # only kinds that the container has are due
         share = self._chance() if self._adopted[seen.id] else 0.0
-        due = loop.time() + first_pause(probe, seen.started_at, self._clock.now(), share)
+        due = loop.time() + first_pause(kind, probe, seen.started_at, self._clock.now(), share)
         concluded = False
         while not concluded:
             await asyncio.sleep(due - loop.time())

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.plan import Observed
 from agent.prober import Finding, ProbeError, Prober, Target
-from agent.probes import Probes, Streak, first_pause, kinds_due
+from agent.probes import Kind, Probes, Streak, first_pause, kinds_due
 from agent.runtime.protocol import Container, EngineError, ExecResult, PodRef
 from controlplane.apiserver.certs import ensure_authority, ensure_certificate
 from kubeapi.clock import FakeClock
@@ -87,12 +87,25 @@ def test_which_probes_ask(has: str, started: bool, failed: bool, ending: bool, d
 
 
 @pytest.mark.parametrize(
-    ("ran", "delay", "share", "pause"), [(0, 0, 0, 0), (0, 5, 0, 5), (3, 5, 0, 2), (60, 5, 0, 0), (60, 5, 0.25, 2.5)]
+    ("kind", "ran", "delay", "share", "pause"),
+    [
+        ("readiness", 0, 0, 0, 0),
+        ("readiness", 0, 5, 0, 5),
+        ("readiness", 3, 5, 0, 2),
+        ("readiness", 60, 5, 0, 0),
+        ("readiness", 60, 5, 0.25, 2.5),
+        ("startup", 0, 0, 0, 0),
+        ("liveness", 0, 0, 0, 10),
+        ("liveness", 0, 15, 0, 15),
+        ("liveness", 60, 0, 0, 0),
+    ],
 )
-def test_the_first_look_waits_for_the_initial_delay(ran: int, delay: int, share: float, pause: float) -> None:
+def test_the_first_look_waits_for_the_initial_delay_and_liveness_for_a_period(
+    kind: Kind, ran: int, delay: int, share: float, pause: float
+) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     asked = Probe(initial_delay_seconds=delay, period_seconds=10)
-    assert first_pause(asked, now - timedelta(seconds=ran), now, share) == pause
+    assert first_pause(kind, asked, now - timedelta(seconds=ran), now, share) == pause
 
 
 # ---- tasks, in virtual time
@@ -157,11 +170,11 @@ def test_liveness_gives_up_once_and_stops_asking() -> None:
         grace = {"terminationGracePeriodSeconds": 7}
         world = World(runtime, {"livenessProbe": probe(initialDelaySeconds=5, failureThreshold=2, **grace)})
         world.follow()
-        assert await world.turn() == 15
+        assert await world.turn() == 20
         assert (world.probes.failed, world.probes.grace) == ({"one": "liveness"}, {"one": 7})
         world.follow()
         await asyncio.sleep(100)
-        assert runtime.asked == [("check", 5), ("check", 15)]
+        assert runtime.asked == [("check", 10), ("check", 20)]
         await world.probes.stop()
 
     virtually(story)
@@ -169,13 +182,13 @@ def test_liveness_gives_up_once_and_stops_asking() -> None:
 
 def test_a_new_container_is_asked_anew_and_the_old_one_forgotten() -> None:
     async def story() -> None:
-        world = World(Scripted(lambda _, now: int(now < 25)), {"livenessProbe": probe(), "readinessProbe": probe()})
+        world = World(Scripted(lambda _, now: int(now < 35)), {"livenessProbe": probe(), "readinessProbe": probe()})
         world.follow()
-        assert await world.turn() == 20
+        assert await world.turn() == 30
         assert world.probes.failed == {"one": "liveness"}
         world.follow("one", "two")
         assert (world.probes.failed, world.probes.grace, world.probes.ready) == ({}, {}, {"two": False})
-        assert (await world.turn(), world.probes.ready) == (30, {"two": True})
+        assert (await world.turn(), world.probes.ready) == (40, {"two": True})
         await world.probes.stop()
 
     virtually(story)
@@ -213,16 +226,17 @@ def test_startup_that_gives_up_ends_the_container() -> None:
 
 def test_a_pod_that_ends_is_asked_for_its_readiness_only() -> None:
     async def story() -> None:
-        runtime = Scripted(lambda name, now: int(now > 5))
+        runtime = Scripted(lambda name, now: int(now > 15))
         live, ready = probe(exec={"command": ["live"]}), probe(exec={"command": ["ready"]}, failureThreshold=1)
         world = World(runtime, {"livenessProbe": live, "readinessProbe": ready})
         world.follow()
-        await world.turn()
+        await asyncio.sleep(11)
+        world.turned.clear()
         world.pod.metadata.deletion_timestamp = world.clock.now()
         world.follow()
-        assert (await world.turn(), world.probes.ready) == (10, {"one": False})
+        assert (await world.turn(), world.probes.ready) == (20, {"one": False})
         await asyncio.sleep(30)
-        assert [now for name, now in runtime.asked if name == "live"] == [0]
+        assert [now for name, now in runtime.asked if name == "live"] == [10]
         assert world.probes.failed == {}
         await world.probes.stop()
 
@@ -254,7 +268,7 @@ def test_what_could_not_be_asked_says_nothing_of_the_container() -> None:
         await asyncio.sleep(25)
         assert world.probes.failed == {}
         told = "Liveness probe errored and resulted in unknown state: no such command"
-        assert world.events == [("c", "Warning", "Unhealthy", told)] * 3
+        assert world.events == [("c", "Warning", "Unhealthy", told)] * 2
         await world.probes.stop()
 
     virtually(story)
@@ -271,8 +285,8 @@ def test_a_look_that_outlasts_its_period_is_followed_by_the_next_at_once() -> No
         runtime = Slow(lambda _, now: 0)
         world = World(runtime, {"livenessProbe": probe(timeoutSeconds=30)})
         world.follow()
-        await asyncio.sleep(50)
-        assert [now for _, now in runtime.asked] == [0, 25, 35, 45]
+        await asyncio.sleep(60)
+        assert [now for _, now in runtime.asked] == [10, 35, 45, 55]
         await world.probes.stop()
 
     virtually(story)
