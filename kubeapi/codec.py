@@ -287,7 +287,7 @@ def _in_gos_words(schema: Schema, value: Any, location: Sequence[str | int]) -> 
         else:
             break
     found = json_type(value)
-    if node.go_name == "resource.Quantity" and found in ("string", "number"):
+    if node.go_name == "resource.Quantity":
         return quantity.WRONG
     if node.go_name == "[]uint8" and found == "string":
         bad = re.search(r"[^A-Za-z0-9+/\r\n]", value)
@@ -297,7 +297,8 @@ def _in_gos_words(schema: Schema, value: Any, location: Sequence[str | int]) -> 
     if found == "number" and node.go_name in ("int32", "int64"):  # too large, or with a fraction
         found = f"number {value}"
     container = owner.model.__name__ if owner.model else ""
-    return f"json: cannot unmarshal {found} into Go struct field {container}.{'.'.join(names)} of type {node.go_name}"
+    wanted = "int32" if node.go_name == "intstr.IntOrString" else node.go_name  # what is no text is read as a number
+    return f"json: cannot unmarshal {found} into Go struct field {container}.{'.'.join(names)} of type {wanted}"
 
 
 def embedded_in(struct: str, field: str) -> str:

@@ -11,26 +11,32 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+_NOTHING: dict[str, Any] = {}
 STEP = re.compile(r"\[([^]]+)\]|([^.\[]+)")
 
 
 class Inert(NamedTuple):
     """A field by its wire path (lists are crossed; a key of a map stands in brackets) and what happens instead.
 
-    `only` are the values that nothing acts on, where others are acted on; `unless` those that ask for what happens anyhow.
+    `only` are the values that nothing acts on, where others are acted on; `unless` those that ask for what happens anyhow;
+    `beside` is a field next to it, and the values of that with which nothing acts on this one.
     """
 
     path: str
     instead: str
     only: tuple[Any, ...] = ()
     unless: tuple[Any, ...] = ()
+    beside: tuple[str, tuple[Any, ...]] = ("", (None,))
 
     def under(self, prefix: str) -> Inert:
         """The same field inside of another object."""
         return self._replace(path=f"{prefix}.{self.path}")
 
-    def asked_by(self, value: Any) -> bool:
-        """Whether a value asks for something that does not happen."""
+    def asked_by(self, value: Any, owner: dict[str, Any]) -> bool:
+        """Whether a value, which stands in `owner`, asks for something that does not happen."""
+        name, values = self.beside
+        if owner.get(name) not in values:
+            return False
         if self.only:
             return value in self.only
         return value not in (None, "", [], {}, False, 0) and value not in self.unless
@@ -66,17 +72,17 @@ def warnings_of(table: tuple[Inert, ...], new: dict[str, Any], old: dict[str, An
     return [told for told in _warnings(_tree(table), new) if told not in known]
 
 
-def _warnings(node: _Node, value: Any, path: str = "") -> Iterator[str]:
+def _warnings(node: _Node, value: Any, path: str = "", owner: dict[str, Any] = _NOTHING) -> Iterator[str]:
     if isinstance(value, list) and node.below:
         for i, item in enumerate(value):
-            yield from _warnings(node, item, f"{path}[{i}]")
+            yield from _warnings(node, item, f"{path}[{i}]", owner)
         return
-    if node.field is not None and node.field.asked_by(value):
+    if node.field is not None and node.field.asked_by(value, owner):
         yield f"{path}: nothing acts on this yet: {node.field.instead}"
     if isinstance(value, dict):
         for name, below in node.below.items():
             if name in value:
-                yield from _warnings(below, value[name], f"{path}{below.step}".removeprefix("."))
+                yield from _warnings(below, value[name], f"{path}{below.step}".removeprefix("."), value)
 
 
 def fields_of(tables: Iterable[tuple[Inert, ...]]) -> list[Inert]:

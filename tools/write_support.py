@@ -63,9 +63,14 @@ def _fields(kinds: Iterable[Kind]) -> Iterable[str]:
 
 
 def _values(field: Inert) -> str:
+    told = "all"
     if field.only:
-        return ", ".join(f"`{_yaml(value)}`" for value in field.only)
-    return "all but " + ", ".join(f"`{value}`" for value in field.unless) if field.unless else "all"
+        told = ", ".join(f"`{_yaml(value)}`" for value in field.only)
+    elif field.unless:
+        told = "all but " + ", ".join(f"`{value}`" for value in field.unless)
+    name, values = field.beside
+    beside = " or ".join(f"`{value}`" for value in values if value)
+    return f"{told}, where `{name}` is {beside or 'unset'}" if name else told
 
 
 def _yaml(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeapi.inert import Inert
+from kubeapi.names import DOCKER_VOLUMES
 
 # The sources that Kubernetes itself mounts no longer are missing here: it warns of them in its own words (warnings.py).
 PLUGINS = (
@@ -26,6 +27,7 @@ _CONTAINER = (
     *(field.under("securityContext") for field in _SECURITY),
     Inert("securityContext.procMount", "/proc is masked as the engine does it", unless=("Default",)),
     Inert("env.valueFrom.fileKeyRef", "the variable is missing"),
+    Inert("restartPolicyRules.action", "the container is not started again", only=("RestartAllContainers",)),
     Inert("resizePolicy", "containers are not resized in place"),
     *(Inert(f"{kind}Probe.grpc", NO_GRPC) for kind in ("liveness", "readiness", "startup")),
     Inert("resources.claims", SERVED_ALONE),
@@ -51,16 +53,11 @@ POD_SPEC = (
     Inert("topologySpreadConstraints.whenUnsatisfiable", "only DoNotSchedule counts", only=("ScheduleAnyway",)),
     *(Inert(f"volumes.{name}", NO_PLUGIN) for name in (*PLUGINS, *OF_PODS_ONLY)),
     Inert("volumes.emptyDir.medium", NO_PLUGIN, unless=("Memory",)),
+    Inert("volumes.emptyDir.sizeLimit", "nobody is stopped who puts more on the disk", beside=("medium", (None, ""))),
     Inert("volumes.projected.sources.clusterTrustBundle", NO_PLUGIN),
     Inert("volumes.projected.sources.podCertificate", NO_PLUGIN),
 )
-POD = (
-    *(field.under("spec") for field in POD_SPEC),
-    Inert(
-        "metadata.annotations[controller.kubernetes.io/pod-deletion-cost]",
-        "a ReplicaSet chooses by readiness and age whom to delete",
-    ),
-)
+POD = tuple(field.under("spec") for field in POD_SPEC)
 TEMPLATE = tuple(field.under("template") for field in POD)
 SERVICE = (
     Inert("spec.type", "there is no load balancer; node ports lead to the Service", only=("LoadBalancer",)),
@@ -82,6 +79,7 @@ CLAIM = (
 )
 VOLUME = (
     *(Inert(f"spec.{name}", NO_PLUGIN) for name in PLUGINS),
+    Inert("spec.csi.driver", NO_PLUGIN, unless=(DOCKER_VOLUMES,)),
     Inert("spec.mountOptions", NO_PLUGIN),
     Inert("spec.persistentVolumeReclaimPolicy", "the volume fails when its claim is gone", only=("Recycle",)),
     Inert("spec.volumeAttributesClassName", SERVED_ALONE),

@@ -10,7 +10,8 @@ from kubeapi.storage_v1 import types as t
 INERT = (
     Inert("allowVolumeExpansion", "volumes have no size of their own", only=(True,)),
     Inert("allowedTopologies", "a volume is made on the node of its first pod"),
-    Inert("mountOptions", "no node can mount such a volume; its pod waits with an Event (FailedMount)"),
+    Inert("mountOptions", "volumes are mounted without them"),
+    Inert("parameters", "volumes are made without them"),
 )
 
 KINDS = (

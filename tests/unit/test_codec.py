@@ -52,6 +52,16 @@ PREFIX = '{0} in version "v1" cannot be handled as a {0}: '
             {"metadata": {"labels": "x"}},
             "json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string",
         ),
+        (
+            SERVICE,
+            {"spec": {"ports": [{"targetPort": True}]}},
+            "json: cannot unmarshal bool into Go struct field ServicePort.spec.ports.targetPort of type int32",
+        ),
+        (
+            POD,
+            {"spec": {"containers": [{"resources": {"limits": {"cpu": {}}}}]}},
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        ),
         (SECRET, {"data": {"a": True}}, "json: cannot unmarshal bool into Go struct field Secret.data of type []uint8"),
         (SECRET, {"data": {"a": "%"}}, "illegal base64 data at input byte 0"),
     ],

@@ -39,7 +39,8 @@ def pod(**spec: Any) -> dict[str, Any]:
             ["spec.containers[1].securityContext.procMount"],
         ),
         ({"volumes": [{"name": "v", "nfs": {"server": "s", "path": "/"}}]}, ["spec.volumes[0].nfs"]),
-        ({"volumes": [{"name": "v", "emptyDir": {"medium": "Memory"}}]}, []),
+        ({"volumes": [{"name": "v", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]}, []),
+        ({"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]}, ["spec.volumes[0].emptyDir.sizeLimit"]),
         (
             {"containers": [{"name": "c", "resources": {"limits": {"ephemeral-storage": "1Gi"}}}]},
             ["spec.containers[0].resources.limits[ephemeral-storage]"],
