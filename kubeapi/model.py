@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -39,6 +39,8 @@ class Model(BaseModel):
         strict=True,
         protected_namespaces=(),
     )
+
+    needs: ClassVar[tuple[str, ...]] = ()  # the wire fields that OpenAPI calls required
 
     def to_json(self) -> bytes:
         """The object as compact JSON bytes, without what Go's omitempty leaves out."""

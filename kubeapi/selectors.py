@@ -119,7 +119,7 @@ def matches(obj: LabelSelector | None, labels: Mapping[str, str]) -> bool:
 
 
 class _Parser:
-    """Reads `key`, `!key`, `key=value`, `key in (a,b)`, `key notin (a,b)`, `key>1` joined by commas; ValueErrors are Go's."""
+    """Reads `key`, `!key`, `key=value`, `key in (a,b)`, `key notin (a)`, `key>1`; ValueErrors in Go's words."""
 
     def __init__(self, text: str) -> None:
         self._tokens = [sign or word for sign, word in TOKEN.findall(text)]

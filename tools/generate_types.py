@@ -447,6 +447,9 @@ class Writer:
             mark = "    atomic: ClassVar[bool] = True\n" if schema.get("x-kubernetes-map-type") == "atomic" else ""
             if mark:
                 self.imports.add("from typing import ClassVar")
+            if schema.get("required"):
+                mark += f"    needs: ClassVar[tuple[str, ...]] = {tuple(schema['required'])!r}\n"
+                self.imports.add("from typing import ClassVar")
             body.append(f"class {name}(Model):\n{mark}" + ("\n".join(lines) or ("" if mark else "    pass")))
         imports = sorted(i for i in self.imports if not i.startswith(f"from {here} "))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,9 @@ def json_body(request: Request) -> bytes:
             return request.body
         case "application/yaml" | "text/yaml" | "application/x-yaml":
             return orjson.dumps(codec.parse(request.body, "application/yaml"))
-    raise unsupported_media_type()
+    known = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    why = f"the body of the request was in an unknown format - accepted media types include: {known}"
+    raise ApiError(415, "UnsupportedMediaType", why)
 
 
 def decoded(kind: Kind, request: Request) -> Any:
@@ -76,5 +78,5 @@ def decoded(kind: Kind, request: Request) -> Any:
 
 
 def unsupported_media_type() -> ApiError:
-    """415 as Kubernetes says it."""
+    """415 for a patch of no kind, as Kubernetes says it."""
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})

@@ -10,6 +10,7 @@ import hashlib
 from typing import Any
 
 from controlplane.apiserver.routing import subresources
+from kubeapi.openapi import Subresource
 from kubeapi.registry import Kind, Registry
 
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -105,6 +106,16 @@ def storage_hash(kind: Kind) -> str:
     """StorageVersionHash of apiserver's pkg/endpoints/discovery: of group/version/kind, eight bytes."""
     digest = hashlib.sha256(f"{kind.group}/{kind.version}/{kind.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
+
+
+def subresources_of(kind: Kind) -> list[Subresource]:
+    """What a kind serves beside itself, for OpenAPI."""
+    found = []
+    for name in subresources(kind):
+        row = {"kind": kind.kind} | SUBRESOURCE_KINDS[name]
+        of = _kind_of(kind, row)
+        found.append(Subresource(name, tuple(row["verbs"]), (of["group"], of["version"], of["kind"])))
+    return found
 
 
 def _aggregated(registry: Registry, *, core: bool) -> dict[str, Any]:

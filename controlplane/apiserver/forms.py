@@ -17,10 +17,8 @@ from kubeapi.client.transport import Response
 from kubeapi.errors import ApiError
 from kubeapi.registry import Kind
 
-AVAILABLE = (
-    "application/json, application/yaml, application/vnd.kubernetes.protobuf, "
-    "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
-)
+AVAILABLE = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+WATCHED = ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -46,8 +44,8 @@ class Form(NamedTuple):
 PLAIN = Form()
 
 
-def negotiate(accept: str) -> Form:
-    """The first form of an Accept header that is served; 406 when there is none."""
+def negotiate(accept: str, *, watchable: bool = True) -> Form:
+    """The first form of an Accept header that is served; 406 when there is none, also with what a watch takes."""
     for part in (accept or "*/*").split(","):
         media, *parameters = (p.strip() for p in part.split(";"))
         named = dict(p.split("=", 1) for p in parameters if "=" in p)
@@ -58,8 +56,13 @@ def negotiate(accept: str) -> Form:
             continue
         if what in ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"):
             return Form(what, "application/yaml" if media == "application/yaml" else "application/json")
-    message = f"406: Not Acceptable\n\nAvailable representations: {AVAILABLE}"
-    raise ApiError(406, "NotAcceptable", message, details={})
+    raise not_acceptable(watchable=watchable)
+
+
+def not_acceptable(*, watchable: bool = True) -> ApiError:
+    """406 as Kubernetes says it."""
+    message = f"406: Not Acceptable\n\nAvailable representations: {AVAILABLE}{WATCHED if watchable else ''}"
+    return ApiError(406, "NotAcceptable", message, details={})
 
 
 def answer(status: int, body: Any, form: Form = PLAIN) -> Response:
@@ -111,7 +114,7 @@ def shaped(kind: Kind, value: bytes, form: Form, include: str, now: datetime, *,
             return orjson.dumps(metadata_only(value))
         case "":
             return value
-    raise ApiError(406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {AVAILABLE}", details={})
+    raise not_acceptable()
 
 
 def listed(kind: Kind, values: list[bytes], meta: dict[str, Any], form: Form, include: str, now: datetime) -> bytes:

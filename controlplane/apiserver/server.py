@@ -16,7 +16,7 @@ from controlplane.admission.chain import Admission
 from controlplane.apiserver import apply_door, pods, scale
 from controlplane.apiserver.bodies import decoded, in_json, json_body, media_of
 from controlplane.apiserver.deleting import Deleter, deletion_answer, options_of
-from controlplane.apiserver.discovery import discover
+from controlplane.apiserver.discovery import discover, subresources_of
 from controlplane.apiserver.forms import Form, answer, negotiate, shaped
 from controlplane.apiserver.options import query_of, write_options
 from controlplane.apiserver.patching import Patcher
@@ -57,7 +57,7 @@ class ApiServer:
         self.store, self.registry, self.clock, self.doors = store, registry, clock, doors
         self.writer = Writer(store, admission, clock, rng)
         self.reader, self.watcher = Reader(store, clock), Watcher(store, clock, rng)
-        self.openapi = OpenApi(registry)
+        self.openapi = OpenApi(registry, subresources_of)
         self.patcher, self.deleter = Patcher(self.writer), Deleter(self.writer)
 
     async def send(self, request: Request) -> Response:
@@ -88,12 +88,12 @@ class ApiServer:
         request = in_json(request, self.registry)
         if way := self.doors.subresources.get(f"{target.kind.plural}/{target.subresource}"):
             return await way(target, request)
-        form = negotiate(request.headers.get("accept", ""))
+        form = negotiate(request.headers.get("accept", ""), watchable=request.method == "GET")
         try:
             answered = await (self._object if target.name else self._collection)(target, request, form)
         except ApiError as error:
             answered = refusal(error)
-        if target.kind.deprecated:
+        if target.kind.deprecated and answered.status not in (405, 415):  # those come before the kind is asked
             answered.headers += warning_headers([target.kind.deprecated])
         return answered
 
@@ -101,6 +101,9 @@ class ApiServer:
         """Discovery and OpenAPI, or the 404 that fits: Kubernetes' own below a served version, Go's elsewhere."""
         if request.path.rstrip("/") == "/openapi/v3":
             return answer(200, self.openapi.index())
+        if request.path.rstrip("/") == "/openapi/v2":
+            negotiate(request.headers.get("accept", ""))  # who wants protobuf is told that there is none
+            return Response(200, [("content-type", "application/json")], self.openapi.version_2())
         if request.path.startswith("/openapi/v3/"):
             document = self.openapi.document(request.path.removeprefix("/openapi/v3/"))
             if document is not None:

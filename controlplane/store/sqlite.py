@@ -339,7 +339,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection whose transactions are written out by hand, to be used from one thread at a time."""
+    """A connection whose transactions are written out by hand, to be used from one thread at a time.
+
+    The file is its owner's alone, for it holds Secrets; SQLite gives its journals the same mode.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)  # one that was made by another hand
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 

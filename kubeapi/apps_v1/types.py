@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.pod import PodTemplateSpec
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
@@ -20,6 +20,7 @@ class Deployment(Model):
 
 
 class DeploymentCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_transition_time: Time | None = null()
     last_update_time: Time | None = null()
@@ -29,6 +30,7 @@ class DeploymentCondition(Model):
 
 
 class DeploymentList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "DeploymentList")
     api_version: str = always(lambda: "apps/v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -36,6 +38,7 @@ class DeploymentList(Model):
 
 
 class DeploymentSpec(Model):
+    needs: ClassVar[tuple[str, ...]] = ("selector", "template")
     min_ready_seconds: Int32 = 0
     paused: bool = False
     progress_deadline_seconds: Int32 | None = None
@@ -74,6 +77,7 @@ class ReplicaSet(Model):
 
 
 class ReplicaSetCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_transition_time: Time | None = null()
     message: str = ""
@@ -82,6 +86,7 @@ class ReplicaSetCondition(Model):
 
 
 class ReplicaSetList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ReplicaSetList")
     api_version: str = always(lambda: "apps/v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -89,6 +94,7 @@ class ReplicaSetList(Model):
 
 
 class ReplicaSetSpec(Model):
+    needs: ClassVar[tuple[str, ...]] = ("selector",)
     min_ready_seconds: Int32 = 0
     replicas: Int32 | None = None
     selector: LabelSelector = always(lambda: LabelSelector())
@@ -96,6 +102,7 @@ class ReplicaSetSpec(Model):
 
 
 class ReplicaSetStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("replicas",)
     available_replicas: Int32 = 0
     conditions: Annotated[list[ReplicaSetCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")] = empty(
         list

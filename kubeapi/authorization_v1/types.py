@@ -4,6 +4,8 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from kubeapi.meta_v1.types import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
 from kubeapi.model import Model, always, empty
 
@@ -36,6 +38,7 @@ class ResourceAttributes(Model):
 
 
 class SelfSubjectAccessReview(Model):
+    needs: ClassVar[tuple[str, ...]] = ("spec",)
     kind: str = always(lambda: "SelfSubjectAccessReview")
     api_version: str = always(lambda: "authorization.k8s.io/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
@@ -49,6 +52,7 @@ class SelfSubjectAccessReviewSpec(Model):
 
 
 class SubjectAccessReviewStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("allowed",)
     allowed: bool = always(bool)
     denied: bool | None = None
     evaluation_error: str = ""

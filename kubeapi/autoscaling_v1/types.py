@@ -4,6 +4,8 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.model import Int32, Model, always
 
@@ -21,5 +23,6 @@ class ScaleSpec(Model):
 
 
 class ScaleStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("replicas",)
     replicas: Int32 = always(int)
     selector: str = ""

@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
 from kubeapi.model import GoType, Int32, MicroTime, Model, always
@@ -18,6 +18,7 @@ class Lease(Model):
 
 
 class LeaseList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "LeaseList")
     api_version: str = always(lambda: "coordination.k8s.io/v1")
     metadata: ListMeta = always(lambda: ListMeta())

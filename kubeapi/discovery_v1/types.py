@@ -12,6 +12,7 @@ from kubeapi.model import GoType, Int32, ListSet, Model, NilList, always, empty
 
 
 class Endpoint(Model):
+    needs: ClassVar[tuple[str, ...]] = ("addresses",)
     addresses: Annotated[list[str], ListSet()] = always(list)
     conditions: EndpointConditions = always(lambda: EndpointConditions())
     deprecated_topology: dict[str, str] = empty(dict)
@@ -42,6 +43,7 @@ class EndpointPort(Model):
 
 
 class EndpointSlice(Model):
+    needs: ClassVar[tuple[str, ...]] = ("addressType",)
     kind: str = always(lambda: "EndpointSlice")
     api_version: str = always(lambda: "discovery.k8s.io/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
@@ -51,6 +53,7 @@ class EndpointSlice(Model):
 
 
 class EndpointSliceList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "EndpointSliceList")
     api_version: str = always(lambda: "discovery.k8s.io/v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -58,8 +61,10 @@ class EndpointSliceList(Model):
 
 
 class ForNode(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)
 
 
 class ForZone(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)

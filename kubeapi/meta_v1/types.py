@@ -12,6 +12,7 @@ from kubeapi.model import GoType, Int32, Int64, ListMap, ListSet, Model, Strateg
 
 
 class APIResource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "singularName", "namespaced", "kind", "verbs")
     kind: str = always(str)
     categories: list[str] = empty(list)
     group: str = ""
@@ -25,6 +26,7 @@ class APIResource(Model):
 
 
 class APIResourceList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("groupVersion", "resources")
     kind: str = always(lambda: "APIResourceList")
     api_version: str = always(lambda: "v1")
     group_version: str = always(str)
@@ -32,6 +34,7 @@ class APIResourceList(Model):
 
 
 class Condition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status", "lastTransitionTime", "reason", "message")
     status: str = always(str)
     last_transition_time: Time | None = null()
     message: str = always(str)
@@ -52,6 +55,7 @@ class DeleteOptions(Model):
 
 
 class FieldSelectorRequirement(Model):
+    needs: ClassVar[tuple[str, ...]] = ("key", "operator")
     key: str = always(str)
     operator: str = always(str)
     values: list[str] = empty(list)
@@ -64,6 +68,7 @@ class LabelSelector(Model):
 
 
 class LabelSelectorRequirement(Model):
+    needs: ClassVar[tuple[str, ...]] = ("key", "operator")
     key: str = always(str)
     operator: Annotated[str, GoType("v1.LabelSelectorOperator")] = always(str)
     values: list[str] = empty(list)
@@ -109,6 +114,7 @@ class ObjectMeta(Model):
 
 class OwnerReference(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("apiVersion", "kind", "name", "uid")
     kind: str = always(str)
     api_version: str = always(str)
     block_owner_deletion: bool | None = None
@@ -123,6 +129,7 @@ class Preconditions(Model):
 
 
 class ShardInfo(Model):
+    needs: ClassVar[tuple[str, ...]] = ("selector",)
     selector: str = always(str)
 
 
@@ -153,5 +160,6 @@ class StatusDetails(Model):
 
 
 class WatchEvent(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "object")
     object: dict[str, Any] = always(dict)
     type: str = always(str)

@@ -64,15 +64,15 @@ def _merge(current: Any, patch: Any, schema: Schema | None) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A patch where the object has nothing yet: without directives and nulls."""
+    """A patch where the object has nothing yet: maps without directives and nulls.
+
+    An element of a list that is itself a directive is done with; any other is taken as it is, so that the decoder complains
+    of what steers in it.
+    """
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items() if v is not None and not k.startswith("$")}
     if isinstance(value, list):
-        return [
-            _plain(v)
-            for v in value
-            if not (isinstance(v, dict) and v.get(DIRECTIVE) in ("delete", "replace") and len(v) <= 2)
-        ]
+        return [v for v in value if not (isinstance(v, dict) and DIRECTIVE in v)]
     return value
 
 

@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import TopologySelectorTerm
 from kubeapi.meta_v1.types import ListMeta, ObjectMeta
@@ -12,6 +12,7 @@ from kubeapi.model import GoType, Model, always, empty
 
 
 class StorageClass(Model):
+    needs: ClassVar[tuple[str, ...]] = ("provisioner",)
     kind: str = always(lambda: "StorageClass")
     api_version: str = always(lambda: "storage.k8s.io/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
@@ -25,6 +26,7 @@ class StorageClass(Model):
 
 
 class StorageClassList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "StorageClassList")
     api_version: str = always(lambda: "storage.k8s.io/v1")
     metadata: ListMeta = always(lambda: ListMeta())

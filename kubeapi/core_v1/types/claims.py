@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from kubeapi.core_v1.types.references import TypedLocalObjectReference, TypedObjectReference
 from kubeapi.meta_v1.types import LabelSelector, ListMeta, ObjectMeta
@@ -12,6 +12,7 @@ from kubeapi.model import GoType, ListMap, Model, Quantity, StrategicMerge, Time
 
 
 class ModifyVolumeStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("status",)
     status: str = always(str)
     target_volume_attributes_class_name: str = ""
 
@@ -25,6 +26,7 @@ class PersistentVolumeClaim(Model):
 
 
 class PersistentVolumeClaimCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_probe_time: Time | None = null()
     last_transition_time: Time | None = null()
@@ -34,6 +36,7 @@ class PersistentVolumeClaimCondition(Model):
 
 
 class PersistentVolumeClaimList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "PersistentVolumeClaimList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())

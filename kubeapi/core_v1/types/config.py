@@ -25,6 +25,7 @@ from kubeapi.model import (
 
 
 class Binding(Model):
+    needs: ClassVar[tuple[str, ...]] = ("target",)
     kind: str = always(lambda: "Binding")
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
@@ -32,6 +33,7 @@ class Binding(Model):
 
 
 class ComponentCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: str = always(str)
     error: str = ""
     message: str = ""
@@ -48,6 +50,7 @@ class ComponentStatus(Model):
 
 
 class ComponentStatusList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ComponentStatusList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -64,6 +67,7 @@ class ConfigMap(Model):
 
 
 class ConfigMapList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ConfigMapList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -71,6 +75,7 @@ class ConfigMapList(Model):
 
 
 class Event(Model):
+    needs: ClassVar[tuple[str, ...]] = ("metadata", "involvedObject")
     kind: str = always(lambda: "Event")
     api_version: str = always(lambda: "v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
@@ -91,6 +96,7 @@ class Event(Model):
 
 
 class EventList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "EventList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -115,6 +121,7 @@ class LimitRange(Model):
 
 
 class LimitRangeItem(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type",)
     default: dict[str, Quantity] = empty(dict)
     default_request: dict[str, Quantity] = empty(dict)
     max: dict[str, Quantity] = empty(dict)
@@ -124,6 +131,7 @@ class LimitRangeItem(Model):
 
 
 class LimitRangeList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "LimitRangeList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -131,6 +139,7 @@ class LimitRangeList(Model):
 
 
 class LimitRangeSpec(Model):
+    needs: ClassVar[tuple[str, ...]] = ("limits",)
     limits: list[LimitRangeItem] = always(list)
 
 
@@ -143,6 +152,7 @@ class Namespace(Model):
 
 
 class NamespaceCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_transition_time: Time | None = null()
     message: str = ""
@@ -151,6 +161,7 @@ class NamespaceCondition(Model):
 
 
 class NamespaceList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "NamespaceList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -177,6 +188,7 @@ class ResourceQuota(Model):
 
 
 class ResourceQuotaList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ResourceQuotaList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -200,6 +212,7 @@ class ScopeSelector(Model):
 
 
 class ScopedResourceSelectorRequirement(Model):
+    needs: ClassVar[tuple[str, ...]] = ("scopeName", "operator")
     operator: str = always(str)
     scope_name: str = always(str)
     values: list[str] = empty(list)
@@ -216,6 +229,7 @@ class Secret(Model):
 
 
 class SecretList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "SecretList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -232,6 +246,7 @@ class ServiceAccount(Model):
 
 
 class ServiceAccountList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ServiceAccountList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())

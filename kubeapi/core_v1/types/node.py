@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -26,11 +26,13 @@ from kubeapi.model import (
 
 
 class AttachedVolume(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "devicePath")
     device_path: str = always(str)
     name: str = always(str)
 
 
 class ConfigMapNodeConfigSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("namespace", "name", "kubeletConfigKey")
     kubelet_config_key: str = always(str)
     name: str = always(str)
     namespace: str = always(str)
@@ -44,6 +46,7 @@ class ContainerImage(Model):
 
 
 class DaemonEndpoint(Model):
+    needs: ClassVar[tuple[str, ...]] = ("Port",)
     port: Int32 = always(alias="Port", make=int)
 
 
@@ -56,17 +59,20 @@ class Node(Model):
 
 
 class NodeAddress(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "address")
     address: str = always(str)
     type: Annotated[str, GoType("v1.NodeAddressType")] = always(str)
 
 
 class NodeAllocatableResourceClaimStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("resourceClaimName", "resources")
     containers: Annotated[list[str], ListSet()] = empty(list)
     resource_claim_name: str = always(str)
     resources: dict[str, Quantity] = always(dict)
 
 
 class NodeCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_heartbeat_time: Time | None = null()
     last_transition_time: Time | None = null()
@@ -95,6 +101,7 @@ class NodeFeatures(Model):
 
 
 class NodeList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "NodeList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -143,6 +150,18 @@ class NodeSwapStatus(Model):
 
 
 class NodeSystemInfo(Model):
+    needs: ClassVar[tuple[str, ...]] = (
+        "machineID",
+        "systemUUID",
+        "bootID",
+        "kernelVersion",
+        "osImage",
+        "containerRuntimeVersion",
+        "kubeletVersion",
+        "kubeProxyVersion",
+        "operatingSystem",
+        "architecture",
+    )
     architecture: str = always(str)
     boot_id: str = always(alias="bootID", make=str)
     container_runtime_version: str = always(str)
@@ -157,6 +176,7 @@ class NodeSystemInfo(Model):
 
 
 class Taint(Model):
+    needs: ClassVar[tuple[str, ...]] = ("key", "effect")
     effect: Annotated[str, GoType("v1.TaintEffect")] = always(str)
     key: str = always(str)
     time_added: Time | None = None

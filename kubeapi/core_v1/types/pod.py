@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -46,6 +46,7 @@ class Affinity(Model):
 
 
 class AppArmorProfile(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type",)
     localhost_profile: str | None = None
     type: Annotated[str, GoType("v1.AppArmorProfileType")] = always(str)
 
@@ -61,6 +62,7 @@ class ConfigMapEnvSource(Model):
 
 
 class Container(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     args: list[str] = empty(list)
     command: list[str] = empty(list)
     env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = empty(list)
@@ -95,12 +97,14 @@ class Container(Model):
 
 
 class ContainerExtendedResourceRequest(Model):
+    needs: ClassVar[tuple[str, ...]] = ("containerName", "resourceName", "requestName")
     container_name: str = always(str)
     request_name: str = always(str)
     resource_name: str = always(str)
 
 
 class ContainerPort(Model):
+    needs: ClassVar[tuple[str, ...]] = ("containerPort",)
     container_port: Int32 = always(int)
     host_ip: str = Field(default="", alias="hostIP")
     host_port: Int32 = 0
@@ -109,16 +113,19 @@ class ContainerPort(Model):
 
 
 class ContainerResizePolicy(Model):
+    needs: ClassVar[tuple[str, ...]] = ("resourceName", "restartPolicy")
     resource_name: Annotated[str, GoType("v1.ResourceName")] = always(str)
     restart_policy: Annotated[str, GoType("v1.ResourceResizeRestartPolicy")] = always(str)
 
 
 class ContainerRestartRule(Model):
+    needs: ClassVar[tuple[str, ...]] = ("action",)
     action: Annotated[str, GoType("v1.ContainerRestartRuleAction")] = always(str)
     exit_codes: ContainerRestartRuleOnExitCodes | None = None
 
 
 class ContainerRestartRuleOnExitCodes(Model):
+    needs: ClassVar[tuple[str, ...]] = ("operator",)
     operator: Annotated[str, GoType("v1.ContainerRestartRuleOnExitCodesOperator")] = always(str)
     values: Annotated[list[Int32], ListSet()] = empty(list)
 
@@ -134,6 +141,7 @@ class ContainerStateRunning(Model):
 
 
 class ContainerStateTerminated(Model):
+    needs: ClassVar[tuple[str, ...]] = ("exitCode",)
     container_id: str = Field(default="", alias="containerID")
     exit_code: Int32 = always(int)
     finished_at: Time | None = null()
@@ -149,6 +157,7 @@ class ContainerStateWaiting(Model):
 
 
 class ContainerStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "ready", "restartCount", "image", "imageID")
     allocated_resources: dict[str, Quantity] = empty(dict)
     allocated_resources_status: Annotated[
         list[ResourceStatus], ListMap(("name",)), StrategicMerge(("merge",), "name")
@@ -181,6 +190,7 @@ class EnvFromSource(Model):
 
 
 class EnvVar(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)
     value: str = ""
     value_from: EnvVarSource | None = None
@@ -195,6 +205,7 @@ class EnvVarSource(Model):
 
 
 class EphemeralContainer(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     args: list[str] = empty(list)
     command: list[str] = empty(list)
     env: Annotated[list[EnvVar], ListMap(("name",)), StrategicMerge(("merge",), "name")] = empty(list)
@@ -234,11 +245,13 @@ class ExecAction(Model):
 
 
 class GRPCAction(Model):
+    needs: ClassVar[tuple[str, ...]] = ("port",)
     port: Int32 = always(int)
     service: str = always(str)
 
 
 class HTTPGetAction(Model):
+    needs: ClassVar[tuple[str, ...]] = ("port",)
     host: str = ""
     http_headers: list[HTTPHeader] = empty(list)
     path: str = ""
@@ -247,20 +260,24 @@ class HTTPGetAction(Model):
 
 
 class HTTPHeader(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "value")
     name: str = always(str)
     value: str = always(str)
 
 
 class HostAlias(Model):
+    needs: ClassVar[tuple[str, ...]] = ("ip",)
     hostnames: list[str] = empty(list)
     ip: str = always(str)
 
 
 class HostIP(Model):
+    needs: ClassVar[tuple[str, ...]] = ("ip",)
     ip: str = always(str)
 
 
 class ImageVolumeStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("imageRef",)
     image_ref: str = always(str)
 
 
@@ -278,6 +295,7 @@ class LifecycleHandler(Model):
 
 
 class LinuxContainerUser(Model):
+    needs: ClassVar[tuple[str, ...]] = ("uid", "gid")
     gid: Int64 = always(int)
     supplemental_groups: list[Int64] = empty(list)
     uid: Int64 = always(int)
@@ -302,6 +320,7 @@ class PodAffinity(Model):
 
 
 class PodAffinityTerm(Model):
+    needs: ClassVar[tuple[str, ...]] = ("topologyKey",)
     label_selector: LabelSelector | None = None
     match_label_keys: list[str] = empty(list)
     mismatch_label_keys: list[str] = empty(list)
@@ -316,6 +335,7 @@ class PodAntiAffinity(Model):
 
 
 class PodCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: Annotated[str, GoType("v1.ConditionStatus")] = always(str)
     last_probe_time: Time | None = null()
     last_transition_time: Time | None = null()
@@ -337,15 +357,18 @@ class PodDNSConfigOption(Model):
 
 
 class PodExtendedResourceClaimStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("requestMappings", "resourceClaimName")
     request_mappings: list[ContainerExtendedResourceRequest] = always(list)
     resource_claim_name: str = always(str)
 
 
 class PodIP(Model):
+    needs: ClassVar[tuple[str, ...]] = ("ip",)
     ip: str = always(str)
 
 
 class PodList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "PodList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -353,25 +376,30 @@ class PodList(Model):
 
 
 class PodOS(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: Annotated[str, GoType("v1.OSName")] = always(str)
 
 
 class PodReadinessGate(Model):
+    needs: ClassVar[tuple[str, ...]] = ("conditionType",)
     condition_type: Annotated[str, GoType("v1.PodConditionType")] = always(str)
 
 
 class PodResourceClaim(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)
     resource_claim_name: str | None = None
     resource_claim_template_name: str | None = None
 
 
 class PodResourceClaimStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)
     resource_claim_name: str | None = None
 
 
 class PodSchedulingGate(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)
 
 
@@ -396,6 +424,7 @@ class PodSecurityContext(Model):
 
 
 class PodSpec(Model):
+    needs: ClassVar[tuple[str, ...]] = ("containers",)
     active_deadline_seconds: Int64 | None = None
     affinity: Affinity | None = None
     automount_service_account_token: bool | None = None
@@ -488,6 +517,7 @@ class PodTemplate(Model):
 
 
 class PodTemplateList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "PodTemplateList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -500,6 +530,7 @@ class PodTemplateSpec(Model):
 
 
 class PreferredSchedulingTerm(Model):
+    needs: ClassVar[tuple[str, ...]] = ("weight", "preference")
     preference: NodeSelectorTerm = always(lambda: NodeSelectorTerm())
     weight: Int32 = always(int)
 
@@ -526,6 +557,7 @@ class ReplicationController(Model):
 
 
 class ReplicationControllerCondition(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type", "status")
     status: str = always(str)
     last_transition_time: Time | None = null()
     message: str = ""
@@ -534,6 +566,7 @@ class ReplicationControllerCondition(Model):
 
 
 class ReplicationControllerList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ReplicationControllerList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -548,6 +581,7 @@ class ReplicationControllerSpec(Model):
 
 
 class ReplicationControllerStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("replicas",)
     available_replicas: Int32 = 0
     conditions: Annotated[
         list[ReplicationControllerCondition], ListMap(("type",)), StrategicMerge(("merge",), "type")
@@ -559,11 +593,13 @@ class ReplicationControllerStatus(Model):
 
 
 class ResourceClaim(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: str = always(str)
     request: str = ""
 
 
 class ResourceHealth(Model):
+    needs: ClassVar[tuple[str, ...]] = ("resourceID",)
     health: str = ""
     message: str = ""
     resource_id: str = always(alias="resourceID", make=str)
@@ -576,6 +612,7 @@ class ResourceRequirements(Model):
 
 
 class ResourceStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     name: Annotated[str, GoType("v1.ResourceName")] = always(str)
     resources: Annotated[list[ResourceHealth], ListMap(("resourceID",))] = empty(list)
 
@@ -588,6 +625,7 @@ class SELinuxOptions(Model):
 
 
 class SeccompProfile(Model):
+    needs: ClassVar[tuple[str, ...]] = ("type",)
     localhost_profile: str | None = None
     type: Annotated[str, GoType("v1.SeccompProfileType")] = always(str)
 
@@ -613,15 +651,18 @@ class SecurityContext(Model):
 
 
 class SleepAction(Model):
+    needs: ClassVar[tuple[str, ...]] = ("seconds",)
     seconds: Int64 = always(int)
 
 
 class Sysctl(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "value")
     name: str = always(str)
     value: str = always(str)
 
 
 class TCPSocketAction(Model):
+    needs: ClassVar[tuple[str, ...]] = ("port",)
     host: str = ""
     port: IntOrString | None = None
 
@@ -635,6 +676,7 @@ class Toleration(Model):
 
 
 class TopologySpreadConstraint(Model):
+    needs: ClassVar[tuple[str, ...]] = ("maxSkew", "topologyKey", "whenUnsatisfiable")
     label_selector: LabelSelector | None = None
     match_label_keys: list[str] = empty(list)
     max_skew: Int32 = always(int)
@@ -646,11 +688,13 @@ class TopologySpreadConstraint(Model):
 
 
 class VolumeDevice(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "devicePath")
     device_path: str = always(str)
     name: str = always(str)
 
 
 class VolumeMount(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "mountPath")
     mount_path: str = always(str)
     mount_propagation: Annotated[str, GoType("v1.MountPropagationMode")] | None = None
     name: str = always(str)
@@ -661,6 +705,7 @@ class VolumeMount(Model):
 
 
 class VolumeMountStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name", "mountPath")
     mount_path: str = always(str)
     name: str = always(str)
     read_only: bool = False
@@ -673,6 +718,7 @@ class VolumeStatus(Model):
 
 
 class WeightedPodAffinityTerm(Model):
+    needs: ClassVar[tuple[str, ...]] = ("weight", "podAffinityTerm")
     pod_affinity_term: PodAffinityTerm = always(lambda: PodAffinityTerm())
     weight: Int32 = always(int)
 

@@ -11,6 +11,7 @@ from kubeapi.model import GoType, Model, Quantity, always, empty
 
 class ConfigMapKeySelector(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("key",)
     key: str = always(str)
     name: str = always(str)
     optional: bool | None = None
@@ -18,6 +19,7 @@ class ConfigMapKeySelector(Model):
 
 class FileKeySelector(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("volumeName", "path", "key")
     key: str = always(str)
     optional: bool = always(bool)
     path: str = always(str)
@@ -31,10 +33,12 @@ class LocalObjectReference(Model):
 
 class NodeSelector(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("nodeSelectorTerms",)
     node_selector_terms: list[NodeSelectorTerm] = always(list)
 
 
 class NodeSelectorRequirement(Model):
+    needs: ClassVar[tuple[str, ...]] = ("key", "operator")
     key: str = always(str)
     operator: Annotated[str, GoType("v1.NodeSelectorOperator")] = always(str)
     values: list[str] = empty(list)
@@ -48,6 +52,7 @@ class NodeSelectorTerm(Model):
 
 class ObjectFieldSelector(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("fieldPath",)
     api_version: str = ""
     field_path: str = always(str)
 
@@ -65,6 +70,7 @@ class ObjectReference(Model):
 
 class ResourceFieldSelector(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("resource",)
     container_name: str = ""
     divisor: Quantity | None = None
     resource: str = always(str)
@@ -72,6 +78,7 @@ class ResourceFieldSelector(Model):
 
 class SecretKeySelector(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("key",)
     key: str = always(str)
     name: str = always(str)
     optional: bool | None = None
@@ -84,6 +91,7 @@ class SecretReference(Model):
 
 
 class TopologySelectorLabelRequirement(Model):
+    needs: ClassVar[tuple[str, ...]] = ("key", "values")
     key: str = always(str)
     values: list[str] = always(list)
 
@@ -95,12 +103,14 @@ class TopologySelectorTerm(Model):
 
 class TypedLocalObjectReference(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("kind", "name")
     kind: str = always(str)
     api_group: str | None = None
     name: str = always(str)
 
 
 class TypedObjectReference(Model):
+    needs: ClassVar[tuple[str, ...]] = ("kind", "name")
     kind: str = always(str)
     api_group: str | None = None
     name: str = always(str)

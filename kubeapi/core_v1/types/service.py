@@ -19,6 +19,7 @@ class ClientIPConfig(Model):
 
 class EndpointAddress(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("ip",)
     hostname: str = ""
     ip: str = always(str)
     node_name: str | None = None
@@ -27,6 +28,7 @@ class EndpointAddress(Model):
 
 class EndpointPort(Model):
     atomic: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("port",)
     app_protocol: str | None = None
     name: str = ""
     port: Int32 = always(int)
@@ -47,6 +49,7 @@ class Endpoints(Model):
 
 
 class EndpointsList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "EndpointsList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -65,6 +68,7 @@ class LoadBalancerStatus(Model):
 
 
 class PortStatus(Model):
+    needs: ClassVar[tuple[str, ...]] = ("port", "protocol")
     error: str | None = None
     port: Int32 = always(int)
     protocol: Annotated[str, GoType("v1.Protocol")] = always(str)
@@ -79,6 +83,7 @@ class Service(Model):
 
 
 class ServiceList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "ServiceList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -86,6 +91,7 @@ class ServiceList(Model):
 
 
 class ServicePort(Model):
+    needs: ClassVar[tuple[str, ...]] = ("port",)
     app_protocol: str | None = None
     name: str = ""
     node_port: Int32 = 0

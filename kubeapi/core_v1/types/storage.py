@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from kubeapi.model import GoType, Int32, Model, Quantity, Time, always, empty, n
 
 
 class AzureFilePersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("secretName", "shareName")
     read_only: bool = False
     secret_name: str = always(str)
     secret_namespace: str | None = null()
@@ -34,6 +35,7 @@ class AzureFilePersistentVolumeSource(Model):
 
 
 class CSIPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("driver", "volumeHandle")
     controller_expand_secret_ref: SecretReference | None = None
     controller_publish_secret_ref: SecretReference | None = None
     driver: str = always(str)
@@ -47,6 +49,7 @@ class CSIPersistentVolumeSource(Model):
 
 
 class CephFSPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("monitors",)
     monitors: list[str] = always(list)
     path: str = ""
     read_only: bool = False
@@ -56,6 +59,7 @@ class CephFSPersistentVolumeSource(Model):
 
 
 class CinderPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("volumeID",)
     fs_type: str = ""
     read_only: bool = False
     secret_ref: SecretReference | None = None
@@ -63,6 +67,7 @@ class CinderPersistentVolumeSource(Model):
 
 
 class FlexPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("driver",)
     driver: str = always(str)
     fs_type: str = ""
     options: dict[str, str] = empty(dict)
@@ -71,6 +76,7 @@ class FlexPersistentVolumeSource(Model):
 
 
 class GlusterfsPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("endpoints", "path")
     endpoints: str = always(str)
     endpoints_namespace: str = ""
     path: str = always(str)
@@ -78,6 +84,7 @@ class GlusterfsPersistentVolumeSource(Model):
 
 
 class ISCSIPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("targetPortal", "iqn", "lun")
     chap_auth_discovery: bool = False
     chap_auth_session: bool = False
     fs_type: str = ""
@@ -92,6 +99,7 @@ class ISCSIPersistentVolumeSource(Model):
 
 
 class LocalVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("path",)
     fs_type: str | None = None
     path: str = always(str)
 
@@ -105,6 +113,7 @@ class PersistentVolume(Model):
 
 
 class PersistentVolumeList(Model):
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     kind: str = always(lambda: "PersistentVolumeList")
     api_version: str = always(lambda: "v1")
     metadata: ListMeta = always(lambda: ListMeta())
@@ -153,6 +162,7 @@ class PersistentVolumeStatus(Model):
 
 
 class RBDPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("monitors", "image")
     fs_type: str = ""
     image: str = always(str)
     keyring: str = ""
@@ -164,6 +174,7 @@ class RBDPersistentVolumeSource(Model):
 
 
 class ScaleIOPersistentVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("gateway", "system", "secretRef")
     fs_type: str = ""
     gateway: str = always(str)
     protection_domain: str = ""

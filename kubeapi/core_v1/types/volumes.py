@@ -4,7 +4,7 @@ Made by tools/generate_types.py from Kubernetes' OpenAPI schemas; change it ther
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from kubeapi.model import GoType, Int32, Int64, Model, Quantity, always, empty
 
 
 class AWSElasticBlockStoreVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("volumeID",)
     fs_type: str = ""
     partition: Int32 = 0
     read_only: bool = False
@@ -22,6 +23,7 @@ class AWSElasticBlockStoreVolumeSource(Model):
 
 
 class AzureDiskVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("diskName", "diskURI")
     kind: Annotated[str, GoType("v1.AzureDataDiskKind")] | None = None
     caching_mode: Annotated[str, GoType("v1.AzureDataDiskCachingMode")] | None = None
     disk_name: str = always(str)
@@ -31,12 +33,14 @@ class AzureDiskVolumeSource(Model):
 
 
 class AzureFileVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("secretName", "shareName")
     read_only: bool = False
     secret_name: str = always(str)
     share_name: str = always(str)
 
 
 class CSIVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("driver",)
     driver: str = always(str)
     fs_type: str | None = None
     node_publish_secret_ref: LocalObjectReference | None = None
@@ -45,6 +49,7 @@ class CSIVolumeSource(Model):
 
 
 class CephFSVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("monitors",)
     monitors: list[str] = always(list)
     path: str = ""
     read_only: bool = False
@@ -54,6 +59,7 @@ class CephFSVolumeSource(Model):
 
 
 class CinderVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("volumeID",)
     fs_type: str = ""
     read_only: bool = False
     secret_ref: LocalObjectReference | None = None
@@ -61,6 +67,7 @@ class CinderVolumeSource(Model):
 
 
 class ClusterTrustBundleProjection(Model):
+    needs: ClassVar[tuple[str, ...]] = ("path",)
     label_selector: LabelSelector | None = None
     name: str | None = None
     optional: bool | None = None
@@ -86,6 +93,7 @@ class DownwardAPIProjection(Model):
 
 
 class DownwardAPIVolumeFile(Model):
+    needs: ClassVar[tuple[str, ...]] = ("path",)
     field_ref: ObjectFieldSelector | None = None
     mode: Int32 | None = None
     path: str = always(str)
@@ -115,6 +123,7 @@ class FCVolumeSource(Model):
 
 
 class FlexVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("driver",)
     driver: str = always(str)
     fs_type: str = ""
     options: dict[str, str] = empty(dict)
@@ -128,6 +137,7 @@ class FlockerVolumeSource(Model):
 
 
 class GCEPersistentDiskVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("pdName",)
     fs_type: str = ""
     partition: Int32 = 0
     pd_name: str = always(str)
@@ -135,23 +145,27 @@ class GCEPersistentDiskVolumeSource(Model):
 
 
 class GitRepoVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("repository",)
     directory: str = ""
     repository: str = always(str)
     revision: str = ""
 
 
 class GlusterfsVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("endpoints", "path")
     endpoints: str = always(str)
     path: str = always(str)
     read_only: bool = False
 
 
 class HostPathVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("path",)
     path: str = always(str)
     type: Annotated[str, GoType("v1.HostPathType")] | None = None
 
 
 class ISCSIVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("targetPortal", "iqn", "lun")
     chap_auth_discovery: bool = False
     chap_auth_session: bool = False
     fs_type: str = ""
@@ -171,33 +185,39 @@ class ImageVolumeSource(Model):
 
 
 class KeyToPath(Model):
+    needs: ClassVar[tuple[str, ...]] = ("key", "path")
     key: str = always(str)
     mode: Int32 | None = None
     path: str = always(str)
 
 
 class NFSVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("server", "path")
     path: str = always(str)
     read_only: bool = False
     server: str = always(str)
 
 
 class PersistentVolumeClaimTemplate(Model):
+    needs: ClassVar[tuple[str, ...]] = ("spec",)
     metadata: ObjectMeta = always(lambda: ObjectMeta())
     spec: PersistentVolumeClaimSpec = always(lambda: PersistentVolumeClaimSpec())
 
 
 class PersistentVolumeClaimVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("claimName",)
     claim_name: str = always(str)
     read_only: bool = False
 
 
 class PhotonPersistentDiskVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("pdID",)
     fs_type: str = ""
     pd_id: str = always(alias="pdID", make=str)
 
 
 class PodCertificateProjection(Model):
+    needs: ClassVar[tuple[str, ...]] = ("signerName", "keyType")
     certificate_chain_path: str = ""
     credential_bundle_path: str = ""
     key_path: str = ""
@@ -208,6 +228,7 @@ class PodCertificateProjection(Model):
 
 
 class PortworxVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("volumeID",)
     fs_type: str = ""
     read_only: bool = False
     volume_id: str = always(alias="volumeID", make=str)
@@ -219,6 +240,7 @@ class ProjectedVolumeSource(Model):
 
 
 class QuobyteVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("registry", "volume")
     group: str = ""
     read_only: bool = False
     registry: str = always(str)
@@ -228,6 +250,7 @@ class QuobyteVolumeSource(Model):
 
 
 class RBDVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("monitors", "image")
     fs_type: str = ""
     image: str = always(str)
     keyring: str = ""
@@ -239,6 +262,7 @@ class RBDVolumeSource(Model):
 
 
 class ScaleIOVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("gateway", "system", "secretRef")
     fs_type: str = ""
     gateway: str = always(str)
     protection_domain: str = ""
@@ -265,6 +289,7 @@ class SecretVolumeSource(Model):
 
 
 class ServiceAccountTokenProjection(Model):
+    needs: ClassVar[tuple[str, ...]] = ("path",)
     audience: str = ""
     expiration_seconds: Int64 | None = None
     path: str = always(str)
@@ -279,6 +304,7 @@ class StorageOSVolumeSource(Model):
 
 
 class Volume(Model):
+    needs: ClassVar[tuple[str, ...]] = ("name",)
     aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
     azure_disk: AzureDiskVolumeSource | None = None
     azure_file: AzureFileVolumeSource | None = None
@@ -322,6 +348,7 @@ class VolumeProjection(Model):
 
 
 class VsphereVirtualDiskVolumeSource(Model):
+    needs: ClassVar[tuple[str, ...]] = ("volumePath",)
     fs_type: str = ""
     storage_policy_id: str = Field(default="", alias="storagePolicyID")
     storage_policy_name: str = ""
