@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from controlplane.admission.refusal import forbidden
 from controlplane.store import Store
-from kubeapi.errors import ApiError, not_found
+from kubeapi.errors import not_found
 from kubeapi.registry import Kind
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -30,6 +31,4 @@ async def admit(store: Store, kind: Kind, obj: Any) -> None:
         return
     why = f"unable to create new content in namespace {meta.namespace} because it is being terminated"
     cause = {"reason": "NamespaceTerminating", "message": f"namespace {meta.namespace} is being terminated"}
-    details = {"name": meta.name, **({"group": kind.group} if kind.group else {}), "kind": kind.plural}
-    details |= {"causes": [cause | {"field": "metadata.namespace"}]}
-    raise ApiError(403, "Forbidden", f'{kind.resource} "{meta.name}" is forbidden: {why}', details=details)
+    raise forbidden(meta, why, kind.plural, kind.group, [cause | {"field": "metadata.namespace"}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from controlplane.admission.refusal import forbidden
 from kubeapi.core_v1.types import (
     ConfigMapProjection,
     DownwardAPIProjection,
@@ -20,7 +21,6 @@ from kubeapi.core_v1.types import (
     VolumeMount,
     VolumeProjection,
 )
-from kubeapi.errors import ApiError
 from kubeapi.names import random_suffix
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ async def _give_account(store: Store, pod: Any, rng: Random) -> None:
     entry = store.get(f"//serviceaccounts/{pod.metadata.namespace}/{name}")
     if entry is None:
         why = f'error looking up service account {pod.metadata.namespace}/{name}: serviceaccount "{name}" not found'
-        details = {"name": pod.metadata.name, "kind": "pods"}
-        raise ApiError(403, "Forbidden", f'pods "{pod.metadata.name}" is forbidden: {why}', details=details)
+        raise forbidden(pod.metadata, why)
     account = ServiceAccount.from_json(entry.value)
     if not spec.image_pull_secrets:
         spec.image_pull_secrets = [LocalObjectReference(name=s.name) for s in account.image_pull_secrets]
@@ -105,22 +104,18 @@ def refuse_runtime_class(pod: Any) -> None:
     if pod.spec.overhead and not name:
         why = "Pod Overhead set without corresponding RuntimeClass defined Overhead"
     if why:
-        details = {"name": pod.metadata.name, "kind": "pods"}
-        told = f'pods "{pod.metadata.name}" is forbidden: pod rejected: {why}'
-        raise ApiError(403, "Forbidden", told, details=details)
+        raise forbidden(pod.metadata, f"pod rejected: {why}")
 
 
 def prioritize(pod: Any) -> None:
     """The priority of the pod's class; without one, zero."""
     spec, name = pod.spec, pod.spec.priority_class_name
-    details = {"name": pod.metadata.name, "kind": "pods"}
     if name and name not in SYSTEM_PRIORITIES:
-        why = f"no PriorityClass with name {name} was found"
-        raise ApiError(403, "Forbidden", f'pods "{pod.metadata.name}" is forbidden: {why}', details=details)
+        raise forbidden(pod.metadata, f"no PriorityClass with name {name} was found")
     priority = SYSTEM_PRIORITIES.get(name, 0)
     if spec.priority is not None and spec.priority != priority:
         why = f"the integer value of priority ({spec.priority}) must not be provided in pod spec; "
         why += f"priority admission controller computed {priority} from the given PriorityClass name"
-        raise ApiError(403, "Forbidden", f'pods "{pod.metadata.name}" is forbidden: {why}', details=details)
+        raise forbidden(pod.metadata, why)
     spec.priority = priority
     spec.preemption_policy = spec.preemption_policy or "PreemptLowerPriority"

@@ -35,6 +35,7 @@ from kubeapi.storage_v1.types import StorageClass
 PVC_PROTECTION, PV_PROTECTION = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
 BIND_COMPLETED, BOUND_BY = "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"
 DEFAULT_CLASS, IS_DEFAULT = "standard", "storageclass.kubernetes.io/is-default-class"
+PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
 
@@ -136,7 +137,16 @@ class VolumeController(Controller):
         elif waits and not node:
             text = "waiting for first consumer to be created before binding"
             self.recorder.event(claim, "Normal", "WaitForFirstConsumer", text)
-        elif class_.provisioner == DOCKER_VOLUMES:
+        elif class_.provisioner != NO_PROVISIONER:
+            await self._provision(claim, class_, node)
+
+    async def _provision(self, claim: PersistentVolumeClaim, class_: StorageClass, node: str) -> None:
+        """Say who provisions the claim, and do it if that is us."""
+        if claim.metadata.annotations.get(PROVISIONERS[0]) != class_.provisioner:
+            told = {"metadata": {"annotations": dict.fromkeys(PROVISIONERS, class_.provisioner)}}
+            name, namespace = claim.metadata.name, claim.metadata.namespace
+            claim = await self.client.patch(PersistentVolumeClaim, name, told, namespace)
+        if class_.provisioner == DOCKER_VOLUMES:
             made = make_volume(claim, class_, node)
             try:
                 await self.client.create(made)
@@ -145,7 +155,7 @@ class VolumeController(Controller):
                     raise
             text = f"Successfully provisioned volume {made.metadata.name}"
             self.recorder.event(claim, "Normal", "ProvisioningSucceeded", text)
-        elif class_.provisioner != NO_PROVISIONER:
+        else:
             text = (
                 f"Waiting for a volume to be created either by the external provisioner '{class_.provisioner}' or "
                 "manually by the system administrator. If volume creation is delayed, please verify that the "

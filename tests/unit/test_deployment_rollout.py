@@ -14,7 +14,7 @@ from controlplane.controllers.nodes import NodeController
 from controlplane.controllers.replicaset import ReplicaSetController
 from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
-from kubeapi.core_v1.types import Pod, Service
+from kubeapi.core_v1.types import Pod, Service, ServiceAccount
 from kubeapi.discovery_v1.types import EndpointSlice
 from tests.plane import Kubelet, Plane
 from tests.virtual import virtually
@@ -260,3 +260,21 @@ async def keep_one(plane: Plane, name: str) -> None:
     while True:
         await asyncio.sleep(20)
         await plane.heartbeat(name)
+
+
+def test_pods_that_nobody_lets_in_are_told_by_the_replicaset_and_the_deployment_until_they_are() -> None:
+    async def story() -> None:
+        async with cluster() as plane:
+            spec = {"containers": [{"name": "c", "image": "a:1"}], "serviceAccountName": "robot"}
+            template = {"metadata": {"labels": {"app": "web"}}, "spec": spec}
+            selector = {"matchLabels": {"app": "web"}}
+            await plane.make(Deployment, "web", spec={"replicas": 2, "selector": selector, "template": template})
+            (told,) = await plane.until(Deployment, lambda ds: "ReplicaFailure" in reasons(ds[0]), 30)
+            assert reasons(told)["ReplicaFailure"] == "FailedCreate"
+            (event,) = await plane.events("FailedCreate")
+            assert event.message.startswith('Error creating: pods "web-') and "robot" in event.message
+            await plane.make(ServiceAccount, "robot")
+            done = await complete(plane)
+            assert "ReplicaFailure" not in reasons(done)
+
+    virtually(story)

@@ -143,6 +143,21 @@ def test_a_pod_goes_where_a_volume_for_its_claim_is() -> None:
     virtually(story)
 
 
+def test_a_claim_of_a_strangers_class_says_whom_it_waits_for() -> None:
+    async def story() -> None:
+        async with Plane.running(*PARTS) as plane:
+            await plane.make(StorageClass, "far", provisioner="example.com/disk")
+            await plane.make(PersistentVolumeClaim, "data", spec=asking(storageClassName="far"))
+            key = "volume.kubernetes.io/storage-provisioner"
+            (told,) = await plane.until(PersistentVolumeClaim, lambda cs: key in cs[0].metadata.annotations, 5)
+            assert told.metadata.annotations[key] == "example.com/disk" and told.status.phase == "Pending"
+            await asyncio.sleep(1)  # virtual
+            (event,) = await plane.events("ExternalProvisioning")
+            assert "by the external provisioner 'example.com/disk'" in event.message
+
+    virtually(story)
+
+
 def test_a_claim_that_a_pod_uses_goes_only_after_the_pod() -> None:
     async def story() -> None:
         async with Plane.running(*PARTS) as plane:

@@ -107,8 +107,8 @@ def test_a_busy_key_rests_three_times_as_long_as_it_works_and_never_long() -> No
         await queue.stop()
 
     short: list[float] = []
-    virtually(lambda: story(0.01, short))
-    assert short[:3] == [0.0, 0.04, 0.08]
+    virtually(lambda: story(0.005, short))
+    assert short[:3] == [0.0, 0.02, 0.04]
     long: list[float] = []
     virtually(lambda: story(0.2, long))
-    assert long[:3] == [0.0, 0.25, 0.5]
+    assert long[:3] == [0.0, 0.22, 0.44]

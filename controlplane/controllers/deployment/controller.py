@@ -107,6 +107,8 @@ class DeploymentController(Controller):
             await self.client.create(rs)
         except ApiError as error:
             if error.reason != "AlreadyExists":
+                why = f'Failed to create new replica set "{rs.metadata.name}": {error.message}'
+                self.recorder.event(deployment, "Warning", "ReplicaSetCreateError", why)
                 raise
             found = await self.client.get(ReplicaSet, rs.metadata.name, rs.metadata.namespace)
             owner = controller_of(found.metadata)

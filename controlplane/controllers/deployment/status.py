@@ -1,4 +1,4 @@
-"""A Deployment's status: counts summed over its ReplicaSets, and the conditions Available and Progressing.
+"""A Deployment's status: counts summed over its ReplicaSets, and the conditions Available, Progressing, ReplicaFailure.
 
 Progressing is a small machine: ReplicaSetUpdated while it moves, NewReplicaSetAvailable when complete,
 ProgressDeadlineExceeded when nothing moved for progressDeadlineSeconds, DeploymentPaused and -Resumed around a pause.
@@ -84,7 +84,20 @@ def next_status(
         message = "Deployment does not have minimum availability."
         set_condition(status, "Available", "False", "MinimumReplicasUnavailable", message, now)
     _progress(deployment, status, new, now, created)
+    if not deployment.spec.paused:
+        _failure(status, sets, new)
     return status
+
+
+def _failure(status: DeploymentStatus, sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> None:
+    """Why pods can't be made or deleted: the new ReplicaSet's reason before those of old ones."""
+    first = [new] if new is not None else []
+    found = [c for rs in [*first, *sets] for c in rs.status.conditions if c.type == "ReplicaFailure"]
+    status.conditions = [c for c in status.conditions if c.type != "ReplicaFailure"]
+    for c in found[:1]:
+        at = c.last_transition_time
+        told = {"type": c.type, "status": c.status, "reason": c.reason, "message": c.message}
+        status.conditions.append(DeploymentCondition(**told, last_transition_time=at, last_update_time=at))
 
 
 def _progress(
