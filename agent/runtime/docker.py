@@ -18,12 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.errors import ImageNotFound as NoSuchImage
 
 from agent.runtime import pause
+from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.docker_logs import read_logs
 from agent.runtime.inspections import LABEL, Inspections, image_of
@@ -69,6 +69,7 @@ class DockerRuntime:
         self._client: Any = None
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
+        self._leaving: set[asyncio.Task[None]] = set()  # execs on their way out
         self._has_pause = False
         self._inspections = Inspections()
         self._shares: dict[str, int] = {}  # of containers that are created, not started
@@ -76,9 +77,7 @@ class DockerRuntime:
 
     def _connect(self) -> Any:
         if self._client is None:
-            client = docker.APIClient(base_url=self._url, version="auto", timeout=self._timeout, max_pool_size=64)
-            client.trust_env = False  # else every call looks for proxies and passwords: half of its cost
-            self._client = client
+            self._client = connect(self._url, self._timeout)
         return self._client
 
     async def _call(self, do: Callable[[Any], T], slow: bool = False) -> T:
@@ -315,21 +314,20 @@ class DockerRuntime:
 
     async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult:
         """Run a command to its end; TimeoutError after so many seconds, and the command's process is ended."""
-        said, session = {1: b"", 2: b""}, None
+        said, session, ended = {1: b"", 2: b""}, None, False
         try:
             async with asyncio.timeout(seconds):
                 session = await self.open_exec(container_id, command, tty=False, stdin=False)
                 async for stream, data in session.chunks():
                     said[stream] += data
-                return ExecResult(await session.exit_code(), said[1], said[2])
-        except TimeoutError:
-            if session:
-                with contextlib.suppress(EngineError):  # that it took too long is what counts
-                    await session.kill()
-            raise
+                code = await session.exit_code()
+            ended = True
+            return ExecResult(code, said[1], said[2])
         finally:
             if session:
-                await session.close()
+                task = asyncio.create_task(_leave(session, kill=not ended))  # the engine may take its time over that
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
 
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> Attached:
         """A command with its streams open."""
@@ -400,10 +398,19 @@ class DockerRuntime:
 
     async def close(self) -> None:
         """Let go of the engine; what runs goes on."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         if self._client is not None:
             self._client.close()
         for pool in (self._pool, self._slow_pool):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _leave(session: Attached, *, kill: bool) -> None:
+    """Close an exec; a command that did not end in its time is ended."""
+    if kill:
+        with contextlib.suppress(EngineError):  # that it took too long is what counts
+            await session.kill()
+    await session.close()
 
 
 async def _threaded(stream: Any, close: Callable[[], None]) -> AsyncGenerator[Any, None]:

@@ -30,11 +30,18 @@ async def hijack(url: str, path: str, body: bytes = b"{}") -> tuple[asyncio.Stre
     """POST to the engine at unix://PATH or tcp://HOST:PORT, and the connection that its answer leaves open."""
     try:
         reader, writer = await _connect(url)
+    except OSError as error:
+        raise EngineDownError(str(error)) from error
+    try:
         head = f"POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         writer.write(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     except (OSError, asyncio.IncompleteReadError) as error:
+        writer.close()
         raise EngineDownError(str(error)) from error
+    except asyncio.CancelledError:  # whoever asked waits no longer
+        writer.close()
+        raise
     if answer.split(" ", 2)[1] not in ("101", "200"):
         said = await reader.read(CHUNK)
         writer.close()
