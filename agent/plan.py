@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from agent.runtime.protocol import Container, Sandbox
 from kubeapi.core_v1.types import Container as ContainerTemplate
-from kubeapi.core_v1.types import Pod
+from kubeapi.core_v1.types import ContainerStatus, Pod
 
 BACKOFF_START, BACKOFF_LIMIT, LONG_RUN = 10.0, 300.0, 600.0
 CHANGED = "Pod sandbox changed, it will be killed and re-created."
@@ -254,8 +254,14 @@ class _Steps:
     def keep(self, template: ContainerTemplate, *, init: bool) -> bool:
         """See that the container runs if it should; whether it does."""
         seen, told = self.observed.latest(template.name), self.told(template)
-        if seen is None:  # never started, unless it was removed behind our back
-            self.start(template, told + 1, min(told + 1, 1))
+        newest = (
+            told.restart_count if told and told.container_id else -1
+        )  # more than the engine's if someone removed that
+        if seen is None:
+            if newest >= 0:  # removed behind our back, which is as good as a crash
+                self.start(template, newest + 1, 1)
+            else:  # never started, or told already that it will be once more
+                self.start(template, told.restart_count if told else 0, 0)
             return False
         if seen.phase == "running":
             if seen.id in self.known.failed:
@@ -267,19 +273,19 @@ class _Steps:
             self.actions.append(Remove(seen.id))
             self.start(template, seen.attempt, seen.crashes)
         elif seen.sandbox_id != self.sandbox.id and (init or self.pod.spec.restart_policy != "Never"):
-            self.start(template, max(seen.attempt, told) + 1, next_crashes(seen))
+            self.start(template, max(seen.attempt, newest) + 1, next_crashes(seen))
         elif restarts(self.pod, template, seen, init=init):
             due = restart_at(seen, self.now)
             if due > self.now:
                 self.wakes.append(due)
             else:
-                self.start(template, max(seen.attempt, told) + 1, next_crashes(seen))
+                self.start(template, max(seen.attempt, newest) + 1, next_crashes(seen))
         return False
 
-    def told(self, template: ContainerTemplate) -> int:
-        """The newest attempt that the status knows of, -1 for none: more than the engine's if someone removed that."""
+    def told(self, template: ContainerTemplate) -> ContainerStatus | None:
+        """What the status says of the container."""
         statuses = [*self.pod.status.container_statuses, *self.pod.status.init_container_statuses]
-        return next((s.restart_count for s in statuses if s.name == template.name and s.container_id), -1)
+        return next((s for s in statuses if s.name == template.name), None)
 
     def start(self, template: ContainerTemplate, attempt: int, crashes: int) -> None:
         held = self.known.waiting.get(template.name)

@@ -104,8 +104,9 @@ class PodWorker:
 
     async def _round(self) -> bool:
         """Look, plan, tell, act; then wait if there is nothing to do. True when the pod is at its end."""
-        pod = self.pod.clone()
-        pod.status.start_time = pod.status.start_time or self._start_time
+        pod = as_told(self.pod, self._told)
+        if not pod.status.start_time:
+            pod = pod.model_copy(update={"status": pod.status.model_copy(update={"start_time": self._start_time})})
         sandboxes, containers = await self._parts.runtime.observe(pod.metadata.uid)
         observed = Observed(tuple(sandboxes), tuple(containers))
         known = await self._learn(pod, observed)
@@ -177,7 +178,7 @@ class PodWorker:
 
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
         facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))
-        status = status_of(as_told(pod, self._told), observed, known, facts, self._parts.clock.now())
+        status = status_of(pod, observed, known, facts, self._parts.clock.now())
         earlier = self._told.container_statuses + self._told.init_container_statuses
         looping = {c.name for c in earlier if c.state.waiting and c.state.waiting.reason == "CrashLoopBackOff"}
         for seen in status.container_statuses + status.init_container_statuses:

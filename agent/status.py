@@ -110,6 +110,7 @@ class _View:
         status = ContainerStatus(name=template.name, image=template.image, started=False)
         held = self.known.waiting.get(template.name)
         if seen is None:
+            self._go_on(status)
             status.state = self._never_seen(template, held.reason if held else "", held.message if held else "")
             return status
         status.restart_count, status.image = seen.attempt, seen.image or template.image
@@ -141,9 +142,23 @@ class _View:
             status.ready = init and not is_sidecar(template) and seen.exit_code == 0
         return status
 
-    def _never_seen(self, template: ContainerTemplate, reason: str, message: str) -> ContainerState:
+    def _told(self, name: str) -> ContainerStatus | None:
         all_statuses = self.pod.status.container_statuses + self.pod.status.init_container_statuses
-        told = next((s for s in all_statuses if s.name == template.name), None)
+        return next((s for s in all_statuses if s.name == name), None)
+
+    def _go_on(self, status: ContainerStatus) -> None:
+        """What was told of a container outlives it: one that ran and is nowhere now will be there once more."""
+        told = self._told(status.name)
+        if told is None:
+            return
+        status.restart_count, status.last_state = told.restart_count, told.last_state
+        if told.state.running and not self.resting:
+            lost = "The container could not be located when the pod was deleted.  The container used to be Running"
+            ended = ContainerStateTerminated(exit_code=137, reason="ContainerStatusUnknown", message=lost)
+            status.restart_count, status.last_state = told.restart_count + 1, ContainerState(terminated=ended)
+
+    def _never_seen(self, template: ContainerTemplate, reason: str, message: str) -> ContainerState:
+        told = self._told(template.name)
         if told and told.state.terminated:
             return told.state
         if told and told.state.running and self.resting:

@@ -4,11 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.plan import Known, Observed, Waiting
+from agent.plan import Known, Observed, StartContainer, Waiting, plan
 from agent.runtime.protocol import Container as Ended
-from agent.runtime.protocol import PodRef
+from agent.runtime.protocol import PodRef, Sandbox
 from agent.status import Facts, as_told, status_of
-from kubeapi.core_v1.types import Container, Pod, PodCondition, PodSpec, PodStatus
+from kubeapi.core_v1.types import (
+    Container,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStatus,
+    Pod,
+    PodCondition,
+    PodSpec,
+    PodStatus,
+)
 from kubeapi.meta_v1.types import ObjectMeta
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,3 +65,22 @@ def test_conditions_of_others_come_from_the_object() -> None:
     first = told_at(shown(), 0, PodStatus())
     gate = PodCondition(type="example.com/gate", status="True")
     assert gate in told_at(shown(gate), 1, first).conditions
+
+
+def test_a_container_that_is_nowhere_any_more_is_counted_once_and_started_as_that() -> None:
+    ran = ContainerState(running=ContainerStateRunning(started_at=NOW))
+    before = shown()
+    before.status.container_statuses = [
+        ContainerStatus(name="c", container_id="docker://x", restart_count=2, state=ran)
+    ]
+    first = told_at(before, 0, PodStatus())
+    (seen,) = first.container_statuses
+    assert (seen.restart_count, seen.last_state.terminated.reason, seen.container_id) == (
+        3,
+        "ContainerStatusUnknown",
+        "",
+    )
+    assert told_at(before, 1, first) == first
+    sandbox = Sandbox("s0", PodRef("ns", "p", "u"), 0, True, 1)
+    known = Known(pod_ip="192.0.2.2", volumes_ready=True)
+    assert plan(as_told(before, first), Observed((sandbox,)), known, NOW).actions == (StartContainer("c", 3, 0),)
