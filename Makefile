@@ -6,7 +6,7 @@ export DATA_DIR ?= /var/lib/naru
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo down check test
+.PHONY: help setup engine images demo down check test bench
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,3 +31,6 @@ images: engine ## the example's images, built where they are missing
 
 test: images ## every test
 	@$(BIN)/pytest
+
+bench: images ## ours beside the bare engine, measured: some minutes
+	@$(SUDO) $(BIN)/python -m benchmarks

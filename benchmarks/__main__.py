@@ -77,7 +77,7 @@ async def heals(cluster: Cluster, engine: Engine) -> list[Row]:
     say(f"{len(names)} kills")
     running, told, floor, policy = [], [], [], []
     for name in names:
-        started, ready = await cluster.heal(engine, name)
+        started, ready = await cluster.heal(name)
         running.append(started)
         told.append(ready)
         floor.append(await raw(engine.heal))
@@ -95,7 +95,7 @@ async def resident(cluster: Cluster, options: Options) -> list[Row]:
     await cluster.scale(BUSY)
     await asyncio.sleep(SETTLE)
     ours = {name: cluster.process(name) for name in ("server", "agent")}
-    engine = processes.named("dockerd", "containerd")
+    engine = processes.engine()
     used = await processes.idle(ours | engine, options.idle)
     rows = [Row(f"CPU of one core, {BUSY} pods idle", "%", [used["server"] + used["agent"]], limit=1.0)]
     rows += [Row(f"  {name}", "%", [used[name]]) for name in (*ours, *engine)]
@@ -113,7 +113,7 @@ async def bench(options: Options) -> list[Row]:
     rows = [Row("control plane ready from cold", "ms", starts, limit=1000.0)]
     engine = Engine()
     try:
-        async with Cluster.running() as cluster:
+        async with Cluster.running(engine) as cluster:
             rows += await one_pod(cluster, engine)
             rows.append(await many_pods(cluster, engine))
             rows += await heals(cluster, engine)

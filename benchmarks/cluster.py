@@ -58,8 +58,8 @@ def _running(pod: Pod) -> bool:
 class Cluster:
     """A running cluster of one node. Make it with `running`."""
 
-    def __init__(self, data_dir: Path, client: Client) -> None:
-        self.data_dir, self._client = data_dir, client
+    def __init__(self, data_dir: Path, client: Client, engine: Engine) -> None:
+        self.data_dir, self._client, self._engine = data_dir, client, engine
         self._pods = Informer(client, Pod)
         self._changed = asyncio.Event()
         self._made = 0
@@ -69,7 +69,7 @@ class Cluster:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls) -> AsyncIterator[Cluster]:
+    async def running(cls, engine: Engine) -> AsyncIterator[Cluster]:
         """`naru up`, and at the end `naru down --delete-data`."""
         data_dir = Path(tempfile.mkdtemp(prefix="naru-bench-"))
         try:
@@ -79,7 +79,7 @@ class Cluster:
             token = (data_dir / "token").read_text()
             transport = HttpTransport(f"https://127.0.0.1:{config.port}", token=token, ca=data_dir / "ca.crt")
             try:
-                cluster = cls(data_dir, Client(transport, registry.load(), "naru-bench"))
+                cluster = cls(data_dir, Client(transport, registry.load(), "naru-bench"), engine)
                 await cluster._follow()
                 yield cluster
                 await cluster._pods.stop()
@@ -109,7 +109,7 @@ class Cluster:
         await self._until(lambda pods: any(p.metadata.name == name and _running(p) for p in pods))
         took = 1000 * (time.perf_counter() - begun)
         await self._client.delete(Pod, name, NAMESPACE)
-        await self._until(lambda pods: all(p.metadata.name != name for p in pods))
+        await self._gone()
         return took
 
     async def pods(self, count: int) -> float:
@@ -131,13 +131,18 @@ class Cluster:
     async def no_pods(self) -> None:
         """Delete the Deployment and wait until nothing of it is left."""
         await self._client.delete(Deployment, APP, NAMESPACE)
+        await self._gone()
+
+    async def _gone(self) -> None:
+        """Until neither the API nor the engine has a pod: a deletion without grace is not waited for by the API."""
         await self._until(lambda pods: not pods)
+        await asyncio.to_thread(self._engine.wait_for_none, self._label)
 
     def names(self) -> list[str]:
         """The pods of the Deployment."""
         return sorted(p.metadata.name for p in self._pods.list(NAMESPACE))
 
-    async def heal(self, engine: Engine, name: str) -> tuple[float, float]:
+    async def heal(self, name: str) -> tuple[float, float]:
         """Kill a pod's container from outside: milliseconds until its replacement ran, until a watch said it is ready."""
         pod = self._pods.get(NAMESPACE, name)
         assert pod is not None
@@ -149,11 +154,11 @@ class Cluster:
             )
 
         with await asyncio.to_thread(Events, self._label) as events:
-            killed = engine.kill(container)
+            killed = self._engine.kill(container)
             await self._until(restarted)
             told = 1000 * (time.time() - killed)
             replacement = await asyncio.to_thread(events.until, "start")
-            return engine.milliseconds_until_started(replacement, killed), told
+            return self._engine.milliseconds_until_started(replacement, killed), told
 
     def process(self, name: str) -> int:
         """The number of the process `server` or `agent`."""

@@ -22,7 +22,7 @@ import docker
 IMAGE, COMMAND = "naru/base", ["sleep", "infinity"]
 PAUSE = "naru/pause:1"
 LABEL = "naru-bench"
-PATIENCE = 30.0
+PATIENCE, LOOK_EVERY = 30.0, 0.1
 
 
 def moment(text: str) -> float:
@@ -135,6 +135,11 @@ class Engine:
     def milliseconds_until_started(self, container_id: str, begun: float) -> float:
         """From a moment to the container's start, by the engine's clock."""
         return 1000 * (moment(self.api.inspect_container(container_id)["State"]["StartedAt"]) - begun)
+
+    def wait_for_none(self, label: str) -> None:
+        """Return once there is no container with a label any more, in whatever state."""
+        while self.api.containers(all=True, quiet=True, filters={"label": [label]}):
+            time.sleep(LOOK_EVERY)
 
     def clear(self) -> None:
         """Remove all that was made."""
