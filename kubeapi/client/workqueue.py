@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -36,12 +35,11 @@ class Queue(Generic[K]):
         name: str = "",
     ) -> None:
         self._reconcile, self._workers, self._rng, self._name = reconcile, workers, rng or random.Random(), name
-        self._waiting: deque[K] = deque()
+        self._waiting: asyncio.Queue[K] = asyncio.Queue()
         self._dirty: set[K] = set()
         self._working: set[K] = set()  # those that rest as well
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
-        self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def add(self, key: K) -> None:
@@ -50,8 +48,7 @@ class Queue(Generic[K]):
             return
         self._dirty.add(key)
         if key not in self._working:
-            self._waiting.append(key)
-            self._wake.set()
+            self._waiting.put_nowait(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Reconcile this key in so many seconds; of several such wishes the earliest counts."""
@@ -87,10 +84,7 @@ class Queue(Generic[K]):
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while not self._waiting:
-                self._wake.clear()
-                await self._wake.wait()
-            key = self._waiting.popleft()
+            key = await self._waiting.get()
             self._dirty.discard(key)
             self._working.add(key)
             began = loop.time()
@@ -105,8 +99,7 @@ class Queue(Generic[K]):
     def _rested(self, key: K) -> None:
         self._working.discard(key)
         if key in self._dirty:
-            self._waiting.append(key)
-            self._wake.set()
+            self._waiting.put_nowait(key)
 
     def _retry(self, key: K, error: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
