@@ -9,7 +9,7 @@ the two shapes. Watches Services, pods, Endpoints and EndpointSlices. Key: a Ser
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -17,7 +17,16 @@ from controlplane.controllers.controller import Controller, itself, key_of, spli
 from controlplane.controllers.owners import reference_to
 from controlplane.controllers.pods import condition, is_finished, is_ready
 from controlplane.controllers.triggers import Seen, annotated, earliest_news, triggers_of
-from kubeapi.core_v1.types import EndpointAddress, Endpoints, EndpointSubset, ObjectReference, Pod, Service, ServicePort
+from kubeapi.core_v1.types import (
+    EndpointAddress,
+    Endpoints,
+    EndpointSubset,
+    Node,
+    ObjectReference,
+    Pod,
+    Service,
+    ServicePort,
+)
 from kubeapi.core_v1.types import EndpointPort as SubsetPort
 from kubeapi.discovery_v1.types import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from kubeapi.meta_v1.types import ObjectMeta
@@ -29,6 +38,7 @@ CONTROLLER = "endpointslice-controller.k8s.io"
 MIRRORING = "endpointslicemirroring-controller.k8s.io"
 SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror"
 LEADER = "control-plane.alpha.kubernetes.io/leader"
+ZONE = "topology.kubernetes.io/zone"
 MAXIMUM = 100  # endpoints in one slice
 
 Ports = tuple[tuple[str, str, int, str | None], ...]  # name, protocol, number, application protocol
@@ -53,8 +63,11 @@ def port_number(pod: Pod, port: ServicePort) -> int | None:
     return None
 
 
-def endpoints_of(service: Service, pods: Iterable[Pod]) -> list[Target]:
-    """The Service's endpoints, sorted by pod name: every selected pod that has an address and has not ended."""
+def endpoints_of(service: Service, pods: Iterable[Pod], zones: Mapping[str, str] | None = None) -> list[Target]:
+    """The Service's endpoints, sorted by pod name: every selected pod that has an address and has not ended.
+
+    `zones` are the nodes' zones, by node name.
+    """
     out: list[Target] = []
     always = service.spec.publish_not_ready_addresses
     for pod in sorted(pods, key=lambda p: p.metadata.name):
@@ -74,6 +87,7 @@ def endpoints_of(service: Service, pods: Iterable[Pod]) -> list[Target]:
                 ready=always or (serving and not terminating), serving=serving, terminating=terminating
             ),
             node_name=pod.spec.node_name or None,
+            zone=(zones or {}).get(pod.spec.node_name),
             target_ref=ObjectReference(
                 kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name, uid=pod.metadata.uid
             ),
@@ -153,6 +167,7 @@ class EndpointsController(Controller):
         self.context.informer(EndpointSlice).on_change(self._seen)
         self._services = self.watch(Service, itself)
         self._pods = self.watch(Pod, self._services_of, facts=_facts)
+        self._nodes = self.context.informer(Node)  # a node's zone does not change while pods run on it
         self._endpoints = self.watch(Endpoints, itself)
         self._slices = self.watch(EndpointSlice, self._service_of_slice)
 
@@ -183,7 +198,8 @@ class EndpointsController(Controller):
             await self._keep_slices(key, None, MIRRORING, [])
         elif service.spec.selector:
             pods = [p for p in self._pods.list(namespace) if _selects(service, p)]
-            targets, triggers = endpoints_of(service, pods), triggers_of(service, pods)
+            zones = {n.metadata.name: z for n in self._nodes.list() if (z := n.metadata.labels.get(ZONE))}
+            targets, triggers = endpoints_of(service, pods, zones), triggers_of(service, pods)
             trigger = earliest_news(self._triggers.get(key), triggers)
             await self._keep_slices(key, service, CONTROLLER, to_slices(targets), _headless(service), trigger)
             await self._keep_endpoints(service, endpoints, to_subsets(targets), trigger)

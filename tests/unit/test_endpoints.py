@@ -42,6 +42,11 @@ def test_pods_that_ended_or_have_no_address_are_left_out() -> None:
     assert endpoints_of(service(), [pod("done", phase="Succeeded"), pod("new", ip="")]) == []
 
 
+def test_an_endpoint_tells_its_nodes_zone() -> None:
+    [(there, _), (nowhere, _)] = endpoints_of(service(), [pod("a", nodeName="n"), pod("b", nodeName="m")], {"n": "z"})
+    assert (there.zone, nowhere.zone) == ("z", None)
+
+
 def test_a_service_without_endpoints_has_one_empty_slice() -> None:
     assert to_slices([]) == [([], [])]
 
