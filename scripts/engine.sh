@@ -37,7 +37,7 @@ else
     else
         as_root rm -f "$socket"
         say "starting dockerd (log: $log)"
-        as_root sh -c "setsid nohup dockerd >>'$log' 2>&1 </dev/null &"
+        as_root sh -c "setsid nohup .venv/bin/python scripts/rooted.py dockerd >>'$log' 2>&1 </dev/null &"
     fi
 fi
 for _ in $(seq 1 120); do answers && exit 0; sleep 0.25; done
