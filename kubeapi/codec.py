@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ import orjson
 import pydantic
 import yaml
 
-from kubeapi import quantity
+from kubeapi import go_base64, quantity
 from kubeapi.errors import ApiError, bad_request
 from kubeapi.go_json import syntax_error
 from kubeapi.model import Model
@@ -290,8 +289,7 @@ def _in_gos_words(schema: Schema, value: Any, location: Sequence[str | int]) -> 
     if node.go_name == "resource.Quantity":
         return quantity.WRONG
     if node.go_name == "[]uint8" and found == "string":
-        bad = re.search(r"[^A-Za-z0-9+/\r\n]", value)
-        return f"illegal base64 data at input byte {bad.start() if bad else len(value) // 4 * 4}"
+        return f"illegal base64 data at input byte {go_base64.first_error(value)}"
     if found == "string" and node.go_name == "v1.Time":
         return f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"'
     if found == "number" and node.go_name in ("int32", "int64"):  # too large, or with a fraction

@@ -111,8 +111,6 @@ KINDS = (
         columns=columns.SECRET,
         validate=config.validate_secret,
         validate_update=config.validate_secret_update,
-        prepare_create=strategy.fold_string_data,
-        prepare_update=strategy.fold_string_data,
         default=defaults.default_secret,
         fields={"type": lambda secret: secret.type},
     ),

@@ -18,7 +18,6 @@ from kubeapi.core_v1.types import (
     PodAffinityTerm,
     PodCondition,
     PodStatus,
-    Secret,
     Service,
     ServiceStatus,
 )
@@ -131,13 +130,6 @@ def create_volume(volume: PersistentVolume) -> None:
 def create_claim(claim: Any) -> None:
     """A claim is Pending until it is bound."""
     claim.status = PersistentVolumeClaimStatus(phase="Pending")
-
-
-def fold_string_data(secret: Secret, _old: Any = None) -> None:
-    """stringData is written only: it becomes data."""
-    if secret.string_data:
-        secret.data = secret.data | {key: value.encode() for key, value in secret.string_data.items()}
-        secret.string_data = {}
 
 
 def qos_class(pod: Pod) -> str:

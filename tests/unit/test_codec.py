@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeapi import codec
+from kubeapi import codec, go_base64
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
 from kubeapi.core_v1 import types as core
 from kubeapi.errors import ApiError
@@ -175,3 +175,21 @@ def test_recorded_bodies_are_decoded_or_refused_as_recorded() -> None:
     print(f"{cases} bodies: {codes / cases:.1%} same verdict, {messages / cases:.1%} same words")
     assert codes / cases >= 0.99
     assert messages / cases >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("text", "byte"),
+    [
+        ("YQ==", -1),
+        ("Yg==x", 4),
+        ("5", 0),
+        ("other", 4),
+        ("bm90", -1),
+        ("Not_A", 3),
+        ("YQ=", 3),
+        ("Y=", 1),
+        ("YWI=\n", -1),
+    ],
+)
+def test_go_says_where_base64_ends(text: str, byte: int) -> None:
+    assert go_base64.first_error(text) == byte

@@ -25,7 +25,10 @@ def default_node(node: Node) -> None:
 
 
 def default_secret(secret: Secret) -> None:
-    """Opaque, unless it says what it is."""
+    """Opaque, unless it says what it is; stringData is written only: it becomes data before anyone comes to own it."""
+    if secret.string_data:
+        secret.data = secret.data | {key: value.encode() for key, value in secret.string_data.items()}
+        secret.string_data = {}
     secret.type = secret.type or "Opaque"
 
 
