@@ -1,7 +1,7 @@
 """What the pods that run already mean for a new one: pod affinity, anti-affinity (its own and theirs), topology spread.
 
-All nodes are looked at once per pod (`neighbours_of`); after that a node is judged by its labels alone. Rules of kind
-"preferred" are not looked at.
+All nodes are looked at once per pod (`neighbours_of`); after that a node is judged by its labels alone. Rules that forbid
+make an `objection`, those that only prefer a `liking`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from controlplane.scheduler.affinity import node_fits
+from controlplane.scheduler.affinity import node_fits, untolerated
 from controlplane.scheduler.snapshot import Snapshot, anti_affinity_of
 from kubeapi.core_v1.types import Pod, PodAffinityTerm, TopologySpreadConstraint
 from kubeapi.selectors import matches
 
+PER_NEIGHBOUR = 10  # what one more pod of its kind weighs against a place, beside the weights (1-100) of wishes
 Domain = tuple[str, str]  # a topology key and a value of it
 
 
@@ -41,6 +42,7 @@ class Neighbours(NamedTuple):
     apart: set[Domain]  # its own anti-affinity
     refused: set[Domain]  # the anti-affinity of those that run
     spread: list[Spread]
+    liked: Counter[Domain]  # what the rules that only prefer have for or against a domain
 
     def objection(self, labels: Mapping[str, str]) -> str:
         """Why a node with these labels won't do, in Kubernetes' words; empty if it will."""
@@ -54,6 +56,10 @@ class Neighbours(NamedTuple):
         if not self.refused.isdisjoint(domains):
             return "node(s) didn't satisfy existing pods anti-affinity rules"
         return ""
+
+    def liking(self, labels: Mapping[str, str]) -> int:
+        """How much better a node with these labels is than any."""
+        return sum(weight for (key, value), weight in self.liked.items() if labels.get(key) == value)
 
 
 def neighbours_of(pod: Pod, snapshot: Snapshot) -> Neighbours:
@@ -73,7 +79,22 @@ def neighbours_of(pod: Pod, snapshot: Snapshot) -> Neighbours:
         and _covers(term, other, pod, snapshot)
     }
     rules = [c for c in pod.spec.topology_spread_constraints if c.when_unsatisfiable == "DoNotSchedule"]
-    return Neighbours(near, apart, refused, [_spread(pod, rule, snapshot) for rule in rules])
+    spread = [_spread(pod, rule, snapshot) for rule in rules]
+    return Neighbours(near, apart, refused, spread, _liked(pod, snapshot))
+
+
+def _liked(pod: Pod, snapshot: Snapshot) -> Counter[Domain]:
+    found: Counter[Domain] = Counter()
+    affinity = pod.spec.affinity
+    for sign, side in ((1, affinity and affinity.pod_affinity), (-1, affinity and affinity.pod_anti_affinity)):
+        for wish in side.preferred_during_scheduling_ignored_during_execution if side else ():
+            for domain in _domains(wish.pod_affinity_term, pod, snapshot):
+                found[domain] += sign * wish.weight
+    for rule in pod.spec.topology_spread_constraints:
+        if rule.when_unsatisfiable == "ScheduleAnyway":
+            for value, count in _spread(pod, rule, snapshot).counts.items():
+                found[rule.topology_key, value] -= PER_NEIGHBOUR * count
+    return found
 
 
 def _covers(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Snapshot) -> bool:
@@ -83,9 +104,7 @@ def _covers(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Snapshot) -
         namespaces |= {name for name, labels in snapshot.namespaces.items() if matches(chosen, labels)}
     elif not namespaces:
         namespaces = {owner.metadata.namespace}
-    if other.metadata.namespace not in namespaces or term.label_selector is None:
-        return False
-    return matches(term.label_selector, other.metadata.labels)
+    return other.metadata.namespace in namespaces and matches(term.label_selector, other.metadata.labels)
 
 
 def _domains(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot) -> set[Domain]:
@@ -104,6 +123,8 @@ def _spread(pod: Pod, rule: TopologySpreadConstraint, snapshot: Snapshot) -> Spr
     for info in snapshot.nodes:
         value = info.node.metadata.labels.get(rule.topology_key)
         if value is None or (rule.node_affinity_policy != "Ignore" and not node_fits(pod, info.node)):
+            continue
+        if rule.node_taints_policy == "Honor" and untolerated(pod, info.node, ("NoSchedule", "NoExecute")):
             continue
         counts[value] += sum(
             other.metadata.namespace == pod.metadata.namespace

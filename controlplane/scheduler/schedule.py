@@ -10,7 +10,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from controlplane.scheduler import affinity
-from controlplane.scheduler.neighbours import Neighbours, neighbours_of
+from controlplane.scheduler.neighbours import PER_NEIGHBOUR, Neighbours, neighbours_of
 from controlplane.scheduler.snapshot import (
     Amounts,
     HostPort,
@@ -74,7 +74,7 @@ def schedule(pod: Pod, snapshot: Snapshot, volumes: Volumes = Volumes()) -> Plac
         helpable += bool(found) and all(r.startswith(_HELPABLE) for r in found) and _could_fit_empty(asked, info)
     if not fitting:
         return Unschedulable(_told(total, reasons, helpable))
-    best = max(fitting, key=lambda info: score(pod, info, asked.requests))  # the first of the best: nodes come by name
+    best = max(fitting, key=lambda info: score(pod, info, asked))  # the first of the best: nodes come by name
     return Placement(best.node.metadata.name)
 
 
@@ -127,18 +127,18 @@ def _clash(a: HostPort, b: HostPort) -> bool:
     return a[1:] == b[1:] and (a[0] == b[0] or "0.0.0.0" in (a[0], b[0]))
 
 
-def score(pod: Pod, info: NodeInfo, requests: Amounts) -> tuple[float, ...]:
+def score(pod: Pod, info: NodeInfo, asked: Asked) -> tuple[float, ...]:
     """How good the node is: soft taints, wishes, few siblings, then free share of cpu and memory, then few pods."""
-    wishes = 0
+    wishes = asked.neighbours.liking(info.node.metadata.labels)
     if pod.spec.affinity and pod.spec.affinity.node_affinity:
         terms = pod.spec.affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
-        wishes = sum(t.weight for t in terms if affinity.term_matches(t.preference, info.node))
+        wishes += sum(t.weight for t in terms if affinity.term_matches(t.preference, info.node))
     owner = owner_of(pod)
     siblings = info.owners[owner] if owner else 0
     free = [
-        1 - (info.used.get(r, 0) + requests.get(r, 0)) / size
+        1 - (info.used.get(r, 0) + asked.requests.get(r, 0)) / size
         for r in ("cpu", "memory")
         if (size := info.allocatable.get(r, 0))
     ]
     soft = affinity.untolerated(pod, info.node, ("PreferNoSchedule",)) is None
-    return (soft, wishes - 10 * siblings, sum(free) / max(1, len(free)), -len(info.pods))
+    return (soft, wishes - PER_NEIGHBOUR * siblings, sum(free) / max(1, len(free)), -len(info.pods))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controlplane.scheduler.schedule import Placement, Unschedulable, schedule
 from controlplane.scheduler.snapshot import NodeInfo, Snapshot
-from kubeapi.core_v1.types import Node, Pod
+from kubeapi.core_v1.types import Node, Pod, Taint
 
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
@@ -87,6 +87,33 @@ def test_spreading_evens_out_over_domains_and_counts_what_min_domains_lack() -> 
     found = schedule(pod("p", "web", **spread(1, minDomains=3)), there)
     assert isinstance(found, Unschedulable)
     assert "3 node(s) didn't match pod topology spread constraints" in found.message
+
+
+def test_a_tainted_domain_counts_unless_taints_are_honoured() -> None:
+    there = world(a1=[pod("1", "web")], a2=[pod("2", "web")])
+    there.nodes[2].node.spec.taints = [Taint(key="k", effect="NoSchedule")]
+    assert isinstance(schedule(pod("p", "web", **spread(1)), there), Unschedulable)
+    assert isinstance(schedule(pod("p", "web", **spread(1, nodeTaintsPolicy="Honor")), there), Placement)
+
+
+def preferring(kind: str, weight: int, *terms: dict[str, Any]) -> dict[str, Any]:
+    wishes = [{"weight": weight, "podAffinityTerm": t} for t in terms]
+    return {"affinity": {kind: {"preferredDuringSchedulingIgnoredDuringExecution": wishes}}}
+
+
+def test_a_wish_decides_among_the_places_that_are_allowed_and_forbids_none() -> None:
+    there = world(b1=[pod("d", "db")])
+    assert schedule(pod("p", "web", **preferring("podAffinity", 50, term("db"))), there) == Placement("b1")
+    assert schedule(pod("p", "web", **preferring("podAntiAffinity", 50, term("db"))), there) == Placement("a1")
+    everywhere = world(a1=[pod("1", "db")], a2=[pod("2", "db")], b1=[pod("3", "db")])
+    away = preferring("podAntiAffinity", 50, term("db", HOST))
+    assert isinstance(schedule(pod("p", "web", **away), everywhere), Placement)
+
+
+def test_spreading_that_only_prefers_goes_where_fewest_are() -> None:
+    there = world(a1=[pod("1", "web")], b1=[pod("2", "web"), pod("3", "web")])
+    soft = spread(1, whenUnsatisfiable="ScheduleAnyway")
+    assert schedule(pod("p", "web", **soft), there) == Placement("a2")
 
 
 @given(st.integers(1, 12), st.integers(1, 3))
