@@ -47,6 +47,7 @@ class Admission:
         """Complete a changed object in place."""
         match kind.resource:
             case "pods":
+                pods.keep_priority(new, old)
                 pods.tolerate(new)
             case "namespaces":
                 namespaces.label(new)

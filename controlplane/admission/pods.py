@@ -89,6 +89,14 @@ def token_volume(name: str) -> Volume:
     return Volume(name=name, projected=ProjectedVolumeSource(default_mode=0o644, sources=sources))
 
 
+def keep_priority(new: Any, old: Any) -> None:
+    """What a pod was given when it was made holds for an update that says nothing of it."""
+    if new.spec.priority is None:
+        new.spec.priority = old.spec.priority
+    if new.spec.preemption_policy is None:
+        new.spec.preemption_policy = old.spec.preemption_policy
+
+
 def tolerate(pod: Any) -> None:
     """Stay five minutes on a node that fails, unless the pod says otherwise."""
     for key in TOLERATED:

@@ -68,6 +68,13 @@ def create_pod(pod: Pod) -> None:
     _select_own_labels(pod)
 
 
+def update_pod(new: Pod, old: Pod) -> None:
+    """The status stays; time to end in can't be negative any more."""
+    keep_status(new, old)
+    if (new.spec.termination_grace_period_seconds or 0) < 0:
+        new.spec.termination_grace_period_seconds = 1
+
+
 def _select_own_labels(pod: Pod) -> None:
     """matchLabelKeys become expressions with the pod's own values (KEP-3633, KEP-3243)."""
     affinity, labels = pod.spec.affinity, pod.metadata.labels

@@ -47,7 +47,7 @@ def _validate_parameters(parameters: dict[str, str]) -> list[Cause]:
 
 def validate_storage_class_update(new: StorageClass, old: StorageClass) -> list[Cause]:
     """What volumes were made from stays as it was."""
-    found = validate_meta_update(new.metadata, old.metadata)
+    found = validate_storage_class(new) + validate_meta_update(new.metadata, old.metadata)
     for field, before, after in (
         ("parameters", old.parameters, new.parameters),
         ("provisioner", old.provisioner, new.provisioner),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controlplane.admission.nodes import taint
-from controlplane.admission.pods import TOKEN_PATH, mount_token, prioritize, tolerate
+from controlplane.admission.pods import TOKEN_PATH, keep_priority, mount_token, prioritize, tolerate
 from controlplane.admission.services import Pools, Taken, allocate
 from kubeapi.core_v1.types import (
     Container,
@@ -146,3 +146,11 @@ def test_priority_comes_from_the_class() -> None:
     assert made.spec.priority == 2000001000
     with pytest.raises(ApiError, match="no PriorityClass with name nope"):
         prioritize(pod(priority_class_name="nope"))
+
+
+@pytest.mark.parametrize(("said", "kept"), [(None, 7), (3, 3)])
+def test_an_update_that_says_nothing_of_the_priority_keeps_it(said: int | None, kept: int) -> None:
+    old = Pod(spec=PodSpec(containers=[], priority=7, preemption_policy="Never"))
+    new = Pod(spec=PodSpec(containers=[], priority=said))
+    keep_priority(new, old)
+    assert (new.spec.priority, new.spec.preemption_policy) == (kept, "Never")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeapi import quantity
+from kubeapi.core_v1.internal import difference
 from kubeapi.core_v1.types import PersistentVolumeClaim, PersistentVolumeClaimSpec
 from kubeapi.core_v1.types.references import TypedLocalObjectReference, TypedObjectReference
 from kubeapi.errors import Cause, forbidden, invalid, not_supported, required
@@ -104,7 +105,7 @@ def validate_claim_update(new: PersistentVolumeClaim, old: PersistentVolumeClaim
         if after.volume_attributes_class_name is not None:
             after.volume_attributes_class_name = before.volume_attributes_class_name
     if before != after:
-        found.append(forbidden("spec", FIXED))
+        found.append(forbidden("spec", f"{FIXED}\n{difference(before, after)}"))
     found += _validate_shrinking(new, old)
     if new.spec.volume_mode != old.spec.volume_mode:
         found.append(invalid("volumeMode", new.spec.volume_mode, IMMUTABLE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubeapi.core_v1.internal import difference
 from kubeapi.core_v1.types import ContainerStatus, NodeSelectorTerm, Pod, PodSpec, Toleration
 from kubeapi.core_v1.types.references import NodeSelector
 from kubeapi.core_v1.validation.containers import is_sidecar
@@ -45,7 +46,7 @@ def validate_pod_update(new: Pod, old: Pod) -> list[Cause]:
             found.append(forbidden(f"spec.schedulingGates[{i}].name", told))
     kept, changes = _kept(new.spec, old.spec)
     found += changes
-    return found if kept == old.spec else [*found, forbidden("spec", CHANGEABLE)]
+    return found if kept == old.spec else [*found, forbidden("spec", f"{CHANGEABLE}\n{difference(old.spec, kept)}")]
 
 
 def _kept(new: PodSpec, old: PodSpec) -> tuple[PodSpec, list[Cause]]:

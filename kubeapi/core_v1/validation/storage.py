@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
+from kubeapi.core_v1.internal import difference
 from kubeapi.core_v1.types import PersistentVolume, PersistentVolumeSpec, SecretReference
 from kubeapi.core_v1.validation.claims import VOLUME_MODES, validate_access_modes, validate_size
 from kubeapi.core_v1.validation.fields import validate_no_backsteps
@@ -115,7 +116,7 @@ def validate_volume_update(new: PersistentVolume, old: PersistentVolume) -> list
         assert after.csi is not None
         after.csi.controller_expand_secret_ref = None
     if any(getattr(after, name) != getattr(old.spec, name) for name in SOURCES):
-        told = "spec.persistentvolumesource is immutable after creation"
+        told = f"spec.persistentvolumesource is immutable after creation\n{difference(old.spec, after)}"
         found.append(forbidden("spec.persistentvolumesource", told))
     if new.spec.volume_mode != old.spec.volume_mode:
         found.append(invalid("volumeMode", new.spec.volume_mode, IMMUTABLE))
