@@ -49,6 +49,11 @@ VERBS = {
     "update": ("put", "put", WRITE_OPTIONS),
 }
 
+PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+WITHOUT_DEFINITIONS = b"\n\x032.0\x12\x15\n\nKubernetes\x12\x07v1.36.0"
+"""A Swagger 2 document in protobuf that defines nothing (openapi.v2.Document: swagger, info). kubectl asks for it to check a
+`kind: List` by itself; what is not defined it leaves to the server, which checks every object anyway."""
+
 
 class Subresource(NamedTuple):
     """A subresource of a kind: its name, its verbs, and what it shows: group, version and kind."""

@@ -25,10 +25,10 @@ from controlplane.apiserver.routing import Target, route
 from controlplane.apiserver.watch import Watcher
 from controlplane.apiserver.writes import Writer, Written
 from controlplane.store import Compacted, Store
+from kubeapi import openapi
 from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
 from kubeapi.errors import ApiError
-from kubeapi.openapi import OpenApi
 from kubeapi.registry import Registry
 
 LARGEST_BODY = 3 * 1024 * 1024
@@ -57,7 +57,7 @@ class ApiServer:
         self.store, self.registry, self.clock, self.doors = store, registry, clock, doors
         self.writer = Writer(store, admission, clock, rng)
         self.reader, self.watcher = Reader(store, clock), Watcher(store, clock, rng)
-        self.openapi = OpenApi(registry, subresources_of)
+        self.openapi = openapi.OpenApi(registry, subresources_of)
         self.patcher, self.deleter = Patcher(self.writer), Deleter(self.writer)
 
     async def send(self, request: Request) -> Response:
@@ -102,7 +102,8 @@ class ApiServer:
         if request.path.rstrip("/") == "/openapi/v3":
             return answer(200, self.openapi.index())
         if request.path.rstrip("/") == "/openapi/v2":
-            negotiate(request.headers.get("accept", ""))  # who wants protobuf is told that there is none
+            if openapi.PROTOBUF in request.headers.get("accept", ""):
+                return Response(200, [("content-type", openapi.PROTOBUF)], openapi.WITHOUT_DEFINITIONS)
             return Response(200, [("content-type", "application/json")], self.openapi.version_2())
         if request.path.startswith("/openapi/v3/"):
             document = self.openapi.document(request.path.removeprefix("/openapi/v3/"))
@@ -131,7 +132,9 @@ class ApiServer:
                 return answer(200, await self.reader.list(target, form, query), form)
             case "POST" if target.namespace or not target.kind.namespaced:
                 options = write_options(request, "CreateOptions")
-                return self._written(target, await self.writer.create(target, json_body(request), options), form, query)
+                return self._written(
+                    target, await self.writer.create(target, json_body(request, target.kind), options), form, query
+                )
             case "DELETE" if target.namespace or not (target.kind.namespaced or target.kind.resource == "namespaces"):
                 return answer(200, await self._delete_collection(target, request, query), form)
         raise not_allowed()
@@ -148,11 +151,13 @@ class ApiServer:
                 return answer(200, scale.scale_of(target.kind.model.from_json(value)), form)
             case "PUT", "" | "status" | "finalize":
                 options = write_options(request, "UpdateOptions")
-                written = await self.writer.update(target, json_body(request), options, target.subresource)
+                written = await self.writer.update(target, json_body(request, target.kind), options, target.subresource)
                 return self._written(target, written, form, query)
             case "PUT", "scale":
                 options = write_options(request, "UpdateOptions")
-                return self._scaled(await scale.update(self.writer, target, json_body(request), options), form)
+                return self._scaled(
+                    await scale.update(self.writer, target, json_body(request, scale.KIND), options), form
+                )
             case "PATCH", "" | "status" | "scale":
                 options, media = write_options(request, "PatchOptions"), media_of(request)
                 written = await self.patcher.patch(target, request.body, media, options)

@@ -42,3 +42,21 @@ def test_a_second_control_plane_of_one_directory_is_told_so(cluster: Cluster) ->
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "another process holds" in done.stderr
+
+
+def test_a_list_of_objects_is_applied(cluster: Cluster) -> None:
+    items = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}} for name in ("in-list-a", "in-list-b")
+    ]
+    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    said = cluster.kubectl("apply", "-f", "-", stdin=body).stdout
+    assert said == "configmap/in-list-a created\nconfigmap/in-list-b created\n"
+
+
+def test_objects_are_created_by_words_alone(cluster: Cluster) -> None:
+    cluster.kubectl("create", "namespace", "words")
+    words = ("configmap c --from-literal=a=b", "secret generic s --from-literal=a=b", "deployment d --image=naru/base")
+    for line in (*words, "service clusterip v --tcp=80:8080", "serviceaccount a"):
+        assert "created" in cluster.kubectl("create", "-n", "words", *line.split()).stdout
+    assert cluster.kubectl("get", "-n", "words", "configmap/c", "-o", "jsonpath={.data}").stdout == '{"a":"b"}'
+    cluster.kubectl("delete", "namespace", "words", "--timeout=30s")
