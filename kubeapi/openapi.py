@@ -49,7 +49,8 @@ VERBS = {
     "update": ("put", "put", WRITE_OPTIONS),
 }
 
-PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"  # as it is asked for
+PROTOBUF_ANSWER = PROTOBUF.replace("@", ".")  # as media types are written
 WITHOUT_DEFINITIONS = b"\n\x032.0\x12\x15\n\nKubernetes\x12\x07v1.36.0"
 """A Swagger 2 document in protobuf that defines nothing (openapi.v2.Document: swagger, info). kubectl asks for it to check a
 `kind: List` by itself; what is not defined it leaves to the server, which checks every object anyway."""

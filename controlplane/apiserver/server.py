@@ -103,7 +103,7 @@ class ApiServer:
             return answer(200, self.openapi.index())
         if request.path.rstrip("/") == "/openapi/v2":
             if openapi.PROTOBUF in request.headers.get("accept", ""):
-                return Response(200, [("content-type", openapi.PROTOBUF)], openapi.WITHOUT_DEFINITIONS)
+                return Response(200, [("content-type", openapi.PROTOBUF_ANSWER)], openapi.WITHOUT_DEFINITIONS)
             return Response(200, [("content-type", "application/json")], self.openapi.version_2())
         if request.path.startswith("/openapi/v3/"):
             document = self.openapi.document(request.path.removeprefix("/openapi/v3/"))
