@@ -11,6 +11,7 @@ import pathlib
 import sys
 from collections.abc import Iterable
 
+from controlplane.apiserver.routing import subresources
 from kubeapi.inert import Inert, fields_of
 from kubeapi.registry import Kind, load
 
@@ -44,7 +45,7 @@ def page(kinds: Iterable[Kind]) -> str:
 
 
 def _kind(kind: Kind) -> str:
-    parts = [name for name, has in (("status", kind.has_status), ("scale", kind.has_scale)) if has]
+    parts = sorted(subresources(kind))
     scope = "namespace" if kind.namespaced else "cluster"
     cells = (kind.kind, kind.api_version, " ".join(kind.short_names), scope, " ".join(parts))
     return f"| {' | '.join(cells)} |\n"
