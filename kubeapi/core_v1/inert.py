@@ -78,7 +78,7 @@ VOLUME = (
     *(Inert(f"spec.{name}", NO_PLUGIN) for name in PLUGINS),
     Inert("spec.csi.driver", NO_PLUGIN, unless=(DOCKER_VOLUMES,)),
     Inert("spec.mountOptions", NO_PLUGIN),
-    Inert("spec.persistentVolumeReclaimPolicy", "the volume stays Released, with its data, when its claim is gone", only=("Recycle",)),
+    Inert("spec.persistentVolumeReclaimPolicy", "the volume stays Released with its data", only=("Recycle",)),
     Inert("spec.volumeAttributesClassName", SERVED_ALONE),
     Inert("spec.volumeMode", "volumes are file systems", only=("Block",)),
 )
