@@ -67,7 +67,6 @@ async def _exec(command: list[str], runtime: Runtime, scene: Scene, seconds: flo
 async def _http(action: HTTPGetAction, scene: Scene) -> None:
     try:
         request = httpget.request_of(action, scene.container, scene.ip, "lifecycle")
-        async with httpget.session() as client:
-            await httpget.fetch(client, request)
+        await httpget.fetch(request)
     except (httpget.HttpGetError, ValueError) as error:
         raise scene.failed(f"HTTP lifecycle hook ({action.path})", error) from error

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-import aiohttp
-
 from agent import httpget
 from agent.runtime.protocol import EngineError, Runtime
 from kubeapi.core_v1.types import Container, ExecAction, HTTPGetAction, Probe, TCPSocketAction
@@ -40,62 +38,50 @@ class Target(NamedTuple):
     ip: str
 
 
-class Prober:
-    """Looks at the containers of one pod."""
+async def look(runtime: Runtime, probe: Probe, target: Target) -> Finding:
+    """Look once, for no longer than the probe's timeout."""
+    seconds = float(probe.timeout_seconds)
+    try:
+        if probe.exec:
+            return await _exec(runtime, probe.exec, target, seconds)
+        if probe.http_get:
+            return await _http(probe.http_get, target, seconds)
+        if probe.tcp_socket:
+            return await _tcp(probe.tcp_socket, target, seconds)
+    except (EngineError, ValueError) as error:
+        raise ProbeError(str(error)) from error
+    raise ProbeError(GRPC)
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._client: aiohttp.ClientSession | None = None
 
-    async def look(self, probe: Probe, target: Target) -> Finding:
-        """Look once, for no longer than the probe's timeout."""
-        seconds = float(probe.timeout_seconds)
-        try:
-            if probe.exec:
-                return await self._exec(probe.exec, target, seconds)
-            if probe.http_get:
-                return await self._http(probe.http_get, target, seconds)
-            if probe.tcp_socket:
-                return await _tcp(probe.tcp_socket, target, seconds)
-        except (EngineError, ValueError) as error:
-            raise ProbeError(str(error)) from error
-        raise ProbeError(GRPC)
-
-    async def close(self) -> None:
-        """Let go of what the looks held."""
-        if self._client:
-            await self._client.close()
-            self._client = None
-
-    async def _exec(self, action: ExecAction, target: Target, seconds: float) -> Finding:
-        command = list(action.command)
-        try:
-            ended = await self._runtime.exec(target.id, command, seconds)
-        except TimeoutError:
-            return Finding(False, f'command timed out: "{" ".join(command)}" timed out after {seconds:g}s')
-        except EngineError as error:
-            if PAUSED in str(error):  # a frozen container would let the command hang: what the engine refuses is as bad
-                return Finding(False, str(error))
-            raise
-        codes, words = NOT_STARTED
-        if ended.exit_code in codes and ended.output.startswith(words):
-            raise ProbeError(ended.output.decode(errors="replace").strip())
-        if ended.exit_code == 0:
-            return Finding(True)
-        return Finding(False, ended.output[:OUTPUT_LIMIT].decode(errors="replace"))
-
-    async def _http(self, action: HTTPGetAction, target: Target, seconds: float) -> Finding:
-        request = httpget.request_of(action, target.container, target.ip, "probe")
-        self._client = self._client or httpget.session()
-        try:
-            answer = await httpget.fetch(self._client, request, seconds)
-        except httpget.HttpGetError as error:
+async def _exec(runtime: Runtime, action: ExecAction, target: Target, seconds: float) -> Finding:
+    command = list(action.command)
+    try:
+        ended = await runtime.exec(target.id, command, seconds)
+    except TimeoutError:
+        return Finding(False, f'command timed out: "{" ".join(command)}" timed out after {seconds:g}s')
+    except EngineError as error:
+        if PAUSED in str(error):  # a frozen container would let the command hang: what the engine refuses is as bad
             return Finding(False, str(error))
-        if not 200 <= answer.status < 400:
-            return Finding(False, f"HTTP probe failed with statuscode: {answer.status}")
-        if answer.status >= 300:
-            return Finding(True, f"Probe terminated redirects, Response body: {answer.body}")
+        raise
+    codes, words = NOT_STARTED
+    if ended.exit_code in codes and ended.output.startswith(words):
+        raise ProbeError(ended.output.decode(errors="replace").strip())
+    if ended.exit_code == 0:
         return Finding(True)
+    return Finding(False, ended.output[:OUTPUT_LIMIT].decode(errors="replace"))
+
+
+async def _http(action: HTTPGetAction, target: Target, seconds: float) -> Finding:
+    request = httpget.request_of(action, target.container, target.ip, "probe")
+    try:
+        answer = await httpget.fetch(request, seconds)
+    except httpget.HttpGetError as error:
+        return Finding(False, str(error))
+    if not 200 <= answer.status < 400:
+        return Finding(False, f"HTTP probe failed with statuscode: {answer.status}")
+    if answer.status >= 300:
+        return Finding(True, f"Probe terminated redirects, Response body: {answer.body}")
+    return Finding(True)
 
 
 async def _tcp(action: TCPSocketAction, target: Target, seconds: float) -> Finding:
@@ -104,6 +90,6 @@ async def _tcp(action: TCPSocketAction, target: Target, seconds: float) -> Findi
         async with asyncio.timeout(seconds):
             _, writer = await asyncio.open_connection(host, port)
     except OSError as error:
-        return Finding(False, httpget.dial_error(error, host, port))
+        return Finding(False, str(httpget.dial_error(error, host, port)))
     writer.close()
     return Finding(True)

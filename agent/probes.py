@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import structlog
 
+from agent import prober
 from agent.plan import Observed, is_sidecar
-from agent.prober import Finding, ProbeError, Prober, Target
+from agent.prober import Finding, ProbeError, Target
 from agent.runtime.protocol import Container, Runtime
 from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import ContainerStatus, Pod, Probe
@@ -101,7 +102,7 @@ class Probes:
         self.grace: dict[str, int] = {}
         """Of those that failed: how many seconds their probe gives them to end, if it says so."""
         self._clock, self._wake, self._say, self._chance = clock, wake, say, chance
-        self._prober, self._pod_ip = Prober(runtime), ""
+        self._runtime, self._pod_ip = runtime, ""
         self._adopted: dict[str, bool] = {}
         self._tasks: dict[tuple[str, Kind], asyncio.Task[None]] = {}
 
@@ -134,7 +135,6 @@ class Probes:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
-        await self._prober.close()
 
     def _meet(self, template: ContainerTemplate, container_id: str, told: ContainerStatus | None) -> None:
         self._adopted[container_id] = told is not None
@@ -165,7 +165,7 @@ class Probes:
         say = partial(self._say, target.container.name, "Warning")
         for _ in range(ATTEMPTS):
             try:
-                finding = await self._prober.look(probe, target)
+                finding = await prober.look(self._runtime, probe, target)
             except ProbeError as error:
                 trouble = str(error)
                 continue

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import prober
 from agent.plan import Observed
-from agent.prober import Finding, ProbeError, Prober, Target
+from agent.prober import Finding, ProbeError, Target
 from agent.probes import Kind, Probes, Streak, first_pause, kinds_due
 from agent.runtime.protocol import Container, EngineError, ExecResult, PodRef
 from controlplane.apiserver.certs import ensure_authority, ensure_certificate
@@ -321,20 +323,27 @@ class Ending:
     ],
 )
 async def test_commands(result: ExecResult | Exception, finding: Finding | ProbeError) -> None:
-    prober, asked = Prober(Ending(result)), Probe.model_validate(probe())  # type: ignore[arg-type]
+    runtime, asked = Ending(result), Probe.model_validate(probe())
     target = Target(ContainerTemplate(name="c"), "one", "")
     if isinstance(finding, Finding):
-        assert await prober.look(asked, target) == finding
+        assert await prober.look(runtime, asked, target)  # type: ignore[arg-type] == finding
     else:
         with pytest.raises(ProbeError) as refused:
-            await prober.look(asked, target)
+            await prober.look(runtime, asked, target)  # type: ignore[arg-type]
         assert str(refused.value) == str(finding)
 
 
 async def test_grpc_is_refused_loudly() -> None:
-    prober = Prober(Ending(ExecResult(0, b"")))  # type: ignore[arg-type]
+    asked, target = Probe.model_validate({"grpc": {"port": 1}}), Target(ContainerTemplate(name="c"), "one", "")
     with pytest.raises(ProbeError, match="grpc probes are not supported"):
-        await prober.look(Probe.model_validate({"grpc": {"port": 1}}), Target(ContainerTemplate(name="c"), "one", ""))
+        await prober.look(Ending(ExecResult(0)), asked, target)  # type: ignore[arg-type]
+
+
+RAW = {
+    "early": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "open": b"HTTP/1.0 500 Broken\r\n\r\nas long as the connection",
+    "broken": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+}
 
 
 class Server:
@@ -355,6 +364,8 @@ class Server:
         answer = self.answers[head.split(" ")[1]]
         if answer == "wait":
             await self.hold.wait()
+        elif answer in RAW:
+            writer.write(RAW[answer])
         elif answer != "close":
             status, _, rest = answer.partition("|")
             location, _, body = rest.partition("|")
@@ -378,14 +389,9 @@ async def serving(answers: dict[str, str], tls: ssl.SSLContext | None = None) ->
 
 
 async def look(action: dict[str, Any], ports: list[dict[str, Any]] | None = None) -> Finding:
-    prober = Prober(Ending(ExecResult(0, b"")))  # type: ignore[arg-type]
     container = ContainerTemplate.model_validate({"name": "c", "ports": ports or []})
-    try:
-        return await prober.look(
-            Probe.model_validate({"timeoutSeconds": 1, **action}), Target(container, "1", "127.0.0.1")
-        )
-    finally:
-        await prober.close()
+    asked, target = Probe.model_validate({"timeoutSeconds": 1, **action}), Target(container, "1", "127.0.0.1")
+    return await prober.look(Ending(ExecResult(0)), asked, target)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -394,6 +400,17 @@ async def look(action: dict[str, Any], ports: list[dict[str, Any]] | None = None
         ("/ok", Finding(True)),
         ("/no?x=%20y", Finding(False, "HTTP probe failed with statuscode: 503")),
         ("here", Finding(True)),
+        ("/a b%25?c=d#e", Finding(True)),
+        ("/early", Finding(True)),
+        ("/open", Finding(False, "HTTP probe failed with statuscode: 500")),
+        (
+            "/broken",
+            Finding(
+                False,
+                'Get "http://127.0.0.1:PORT/broken": net/http: HTTP/1.x transport connection broken: '
+                "malformed HTTP response",
+            ),
+        ),
         ("/away", Finding(True, "Probe terminated redirects, Response body: bye")),
         ("/same", Finding(True, "Probe terminated redirects, Response body: ")),
         ("/round", Finding(False, 'Get "http://127.0.0.1:PORT/round": stopped after 10 redirects')),
@@ -416,12 +433,28 @@ async def test_http(path: str, finding: Finding) -> None:
         "/away": "302|http://example.invalid/ok|bye",
         "/same": "304||",
         "/round": "301|http://127.0.0.1:PORT/round|",
+        "/early": "early",
+        "/open": "open",
+        "/broken": "broken",
+        "/a%20b%25?c=d": "200||",
         "/close": "close",
         "/wait": "wait",
     }
     async with serving(answers) as server:
         seen = await look({"httpGet": {"path": path, "port": server.port, "scheme": "HTTP"}})
         assert seen == finding._replace(message=finding.message.replace("PORT", str(server.port)))
+
+
+def test_the_agents_event_loop_asks_as_well() -> None:
+    async def story() -> None:
+        async with serving({"/": "200||"}) as server:
+            assert await look({"httpGet": {"path": "/", "port": server.port}}) == Finding(True)
+            assert await look({"tcpSocket": {"port": server.port}}) == Finding(True)
+        refused = f"dial tcp 127.0.0.1:{server.port}: connect: connection refused"
+        assert await look({"tcpSocket": {"port": server.port}}) == Finding(False, refused)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
 
 
 async def test_http_asks_as_the_kubelet_does() -> None:
