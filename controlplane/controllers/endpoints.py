@@ -79,8 +79,6 @@ def endpoints_of(service: Service, pods: Iterable[Pod], zones: Mapping[str, str]
             for p in service.spec.ports
             if (number := port_number(pod, p)) is not None
         )
-        if service.spec.ports and not ports:
-            continue
         endpoint = Endpoint(
             addresses=[pod.status.pod_ip],
             conditions=EndpointConditions(
@@ -202,7 +200,8 @@ class EndpointsController(Controller):
             targets, triggers = endpoints_of(service, pods, zones), triggers_of(service, pods)
             trigger = earliest_news(self._triggers.get(key), triggers)
             await self._keep_slices(key, service, CONTROLLER, to_slices(targets), _headless(service), trigger)
-            await self._keep_endpoints(service, endpoints, to_subsets(targets), trigger)
+            reached = [t for t in targets if t.ports or not service.spec.ports]  # slices tell the others without ports
+            await self._keep_endpoints(service, endpoints, to_subsets(reached), trigger)
             self._triggers[key] = triggers
         elif endpoints is not None and _mirrors(endpoints):
             labels = {k: v for k, v in endpoints.metadata.labels.items() if k != "endpoints.kubernetes.io/managed-by"}

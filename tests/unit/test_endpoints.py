@@ -42,6 +42,13 @@ def test_pods_that_ended_or_have_no_address_are_left_out() -> None:
     assert endpoints_of(service(), [pod("done", phase="Succeeded"), pod("new", ip="")]) == []
 
 
+def test_a_pod_without_the_named_port_is_an_endpoint_without_ports() -> None:
+    bare = pod("a")
+    bare.spec.containers[0].ports = []
+    [(ports, [endpoint])] = to_slices(endpoints_of(service(), [bare]))
+    assert (ports, endpoint.addresses) == ([], ["10.244.0.2"])
+
+
 def test_an_endpoint_tells_its_nodes_zone() -> None:
     [(there, _), (nowhere, _)] = endpoints_of(service(), [pod("a", nodeName="n"), pod("b", nodeName="m")], {"n": "z"})
     assert (there.zone, nowhere.zone) == ("z", None)
