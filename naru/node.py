@@ -14,7 +14,6 @@ from agent.network.config import NetworkConfig
 from agent.network.network import remove_network, reserve_ranges
 from agent.runtime.docker import DockerRuntime
 from agent.volumes import delete_directory
-from controlplane.apiserver import certs
 from kubeapi import registry as kinds
 from kubeapi.client.client import Client
 from kubeapi.client.http import HttpTransport
@@ -28,11 +27,10 @@ STOP_GRACE = 10.0
 @contextlib.asynccontextmanager
 async def node(data_dir: pathlib.Path, config: ClusterConfig) -> AsyncIterator[None]:
     """This machine as a node of the cluster, until the block ends."""
-    certificate, key = certs.ensure_certificate(data_dir, "agent", (config.node, "127.0.0.1"), "system:nodes")
+    certificate, key, token = _shown(data_dir, config)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(data_dir / "ca.crt"))
     tls.load_cert_chain(certificate, key)
     tls.verify_mode = ssl.CERT_REQUIRED
-    token = certs.ensure_token(data_dir / "agent.token")
     transport = HttpTransport(f"https://127.0.0.1:{config.port}", token=token, ca=data_dir / "ca.crt")
     runtime = DockerRuntime(config.id)
     wanted = AgentConfig(config.id, config.node, config.pod_range, config.service_range, data_dir / "pods")
@@ -42,6 +40,16 @@ async def node(data_dir: pathlib.Path, config: ClusterConfig) -> AsyncIterator[N
     finally:
         await transport.close()
         await runtime.close()
+
+
+def _shown(data_dir: pathlib.Path, config: ClusterConfig) -> tuple[pathlib.Path, pathlib.Path, str]:
+    """The agent's certificate, its key and its token: the control plane made them, unless the agent is there first."""
+    certificate, key, token = (data_dir / f"agent.{end}" for end in ("crt", "key", "token"))
+    if not (certificate.exists() and token.exists()):
+        from controlplane.apiserver import certs  # 8 MB that an agent has no other use for
+
+        certs.ensure_agent(data_dir, config.node)
+    return certificate, key, token.read_text().strip()
 
 
 async def run_agent(data_dir: pathlib.Path, config: ClusterConfig, ready_fd: int | None) -> None:

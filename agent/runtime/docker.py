@@ -67,7 +67,7 @@ class DockerRuntime:
         self._url = base_url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         self._timeout = timeout
         self._client: Any = None
-        self._pool = ThreadPoolExecutor(32, thread_name_prefix="docker")
+        self._pool = ThreadPoolExecutor(16, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
         self._leaving: set[asyncio.Task[None]] = set()  # execs on their way out
         self._has_pause = False

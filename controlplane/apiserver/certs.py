@@ -114,3 +114,9 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def ensure_agent(folder: Path, node: str) -> str:
+    """What a node's agent shows: the certificate `agent`, and the token in agent.token, which is returned."""
+    ensure_certificate(folder, "agent", (node, "127.0.0.1"), "system:nodes")
+    return ensure_token(folder / "agent.token")

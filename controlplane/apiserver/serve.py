@@ -55,7 +55,7 @@ async def serve(
     server = ApiServer(store, registry, clock, rng, Admission(store, rng, ranges), doors)
     known = {certs.ensure_token(data_dir / "token"): ADMIN}
     if node:
-        known[certs.ensure_token(data_dir / "agent.token")] = node_identity(node)
+        known[certs.ensure_agent(data_dir, node)] = node_identity(node)
     await bootstrap(server, ranges.addresses, host, port)
     try:
         async with serving(server, nodes, Authenticator(known, tokens), data_dir, host, port):

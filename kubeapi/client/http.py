@@ -1,10 +1,13 @@
 """The Transport over HTTP: HTTPS with the cluster's CA and a bearer token or client certificate, or a unix socket.
 
-One pool of connections is kept; a watch or a followed log holds its own connection until its stream is closed.
+One pool of connections is kept; a watch or a followed log holds its own connection until its stream is closed. Other
+requests take turns on a few: a connection with TLS costs each side some 300 KB and a handshake, and the server answers one
+request after the other all the same.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -15,6 +18,7 @@ import yarl
 from kubeapi.client.transport import Request, Response
 
 STREAMED = ("watch", "follow")
+AT_ONCE = 8  # requests under way
 
 
 class HttpTransport:
@@ -35,21 +39,26 @@ class HttpTransport:
         if certificate and self._tls:
             self._tls.load_cert_chain(*certificate)
         self._session: aiohttp.ClientSession | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def send(self, request: Request) -> Response:
         """Answer one request; OSError when the server can't be reached or hangs up."""
-        url = self._server.with_path(request.path).with_query(list(request.query))
-        headers = {**self._headers, **request.headers}
-        session = self._open()
         try:
-            answer = await session.request(request.method, url, data=request.body or None, headers=headers)
-            found = [(k.lower(), v) for k, v in answer.headers.items()]
-            if answer.status < 300 and any(k in STREAMED and v in ("1", "true") for k, v in request.query):
-                return Response(answer.status, found, stream=_chunks(answer))
-            async with answer:
-                return Response(answer.status, found, await answer.read())
+            if any(k in STREAMED and v in ("1", "true") for k, v in request.query):
+                answer = await self._ask(request)
+                if answer.status < 300:
+                    return Response(answer.status, _headers(answer), stream=_chunks(answer))
+                async with answer:
+                    return Response(answer.status, _headers(answer), await answer.read())
+            async with self._turns, await self._ask(request) as answer:
+                return Response(answer.status, _headers(answer), await answer.read())
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error)) from error
+
+    async def _ask(self, request: Request) -> aiohttp.ClientResponse:
+        url = self._server.with_path(request.path).with_query(list(request.query))
+        headers = {**self._headers, **request.headers}
+        return await self._open().request(request.method, url, data=request.body or None, headers=headers)
 
     async def close(self) -> None:
         """Release connections."""
@@ -67,6 +76,10 @@ class HttpTransport:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
             self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self._session
+
+
+def _headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    return [(k.lower(), v) for k, v in answer.headers.items()]
 
 
 async def _chunks(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 from aiohttp import web
 
-from kubeapi.client.http import HttpTransport
+from kubeapi.client.http import AT_ONCE, HttpTransport
 from kubeapi.client.transport import Request
 
 
@@ -68,3 +68,24 @@ async def test_a_server_out_of_reach_is_an_os_error(tmp_path: pathlib.Path) -> N
     with pytest.raises(OSError, match="nobody"):
         await transport.send(Request("GET", "/version"))
     await transport.close()
+
+
+async def test_a_burst_of_requests_takes_turns_on_few_connections(tmp_path: pathlib.Path) -> None:
+    connections: set[object] = set()
+
+    async def answer(request: web.Request) -> web.Response:
+        connections.add(request.transport)
+        await asyncio.sleep(0)  # others may come meanwhile
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/version", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(tmp_path / "api.sock")).start()
+    transport = HttpTransport(socket=tmp_path / "api.sock")
+    answers = await asyncio.gather(*(transport.send(Request("GET", "/version")) for _ in range(10 * AT_ONCE)))
+    await transport.close()
+    await runner.cleanup()
+    assert {a.status for a in answers} == {200}
+    assert len(connections) <= AT_ONCE
