@@ -10,19 +10,16 @@ from __future__ import annotations
 import gzip
 import json
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from kubeapi import registry
 from tests.e2e.conftest import Cluster
+from tests.e2e.golden import RECORDS, TOOLS, replay
 
-SHARED = pathlib.Path(__file__).parents[2].parent / "shared"
-TOOL, RECORDS = SHARED / "tools" / "controller_diff.py", SHARED / "golden" / "controllers.jsonl.gz"
 FLOOR = 85.0  # per cent of steps; a starved machine loses some that settle too late
-pytestmark = pytest.mark.skipif(not RECORDS.exists(), reason="no recorded scenarios here")
+pytestmark = pytest.mark.skipif(not TOOLS.exists(), reason="no recorded scenarios here")
 
 
 def resource_of(path: str) -> str:
@@ -38,16 +35,11 @@ def asks_only_for_what_is_served(scenario: dict[str, Any]) -> bool:
 
 @pytest.mark.timeout(300)
 def test_scenarios_settle_alike(cluster: Cluster, tmp_path: pathlib.Path) -> None:
-    with gzip.open(RECORDS, "rt") as lines:
+    with gzip.open(RECORDS / "controllers.jsonl.gz", "rt") as lines:
         chosen = [line for line in lines if asks_only_for_what_is_served(json.loads(line))]
     records = tmp_path / "records.jsonl"
     records.write_text("".join(chosen))
-    command = [sys.executable, str(TOOL), cluster.url, "--token", cluster.token, "--golden", str(records)]
-    command += ["--ca", str(cluster.data_dir / "ca.crt"), "--show", "20"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
-    print(done.stdout)
-    assert done.returncode == 0, done.stderr
-    name, steps, same = done.stdout.splitlines()[-1].replace("%", "").split()
+    name, steps, same = replay("controller_diff.py", cluster, "--golden", str(records), "--show", "20")
     assert name == "ALL"
     assert int(steps) > len(chosen)
     assert float(same) >= FLOOR, f"{same} % of {steps} steps in {len(chosen)} scenarios"
