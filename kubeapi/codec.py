@@ -35,6 +35,7 @@ NOT_EMBEDDED = {
         "volumeMode", "nodeAffinity", "volumeAttributesClassName",
     },
 }  # fmt: skip
+NOT_YAML = "error converting YAML to JSON: "
 HEAD = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 ZEROS: dict[str, Any] = {"bool": False, "int32": 0, "int64": 0, "float64": 0, "intstr.IntOrString": 0}
 PROBE_HANDLERS = {"exec", "httpGet", "tcpSocket", "grpc"}
@@ -94,7 +95,16 @@ def parse_stream(body: bytes) -> list[Any]:
     except RecursionError:  # too deep, or an alias inside itself
         raise bad_request("error converting YAML to JSON: exceeded max depth") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise bad_request(f"error converting YAML to JSON: {error}") from None
+        raise bad_request(f"{NOT_YAML}{_yaml_error(error)}") from None
+
+
+def _yaml_error(error: Exception) -> str:
+    """What Go's YAML reader says: it names a line past the first, and the scanner's by one more than the parser's."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return f"yaml: {error}"
+    line = mark.line + isinstance(error, yaml.scanner.ScannerError) if mark.line else 0
+    return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
 
 
 def _counted(value: Any, left: list[int]) -> Any:

@@ -53,13 +53,16 @@ def media_of(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip()
 
 
-def json_body(request: Request) -> bytes:
-    """The body as JSON bytes; YAML is turned into JSON, other media types are refused."""
+def json_body(request: Request, kind: Kind) -> bytes:
+    """The body, which is to be of a kind, as JSON bytes; YAML is turned into JSON, other media types are refused."""
     match media_of(request):
         case "" | "application/json" | "*/*":
             return request.body
         case "application/yaml" | "text/yaml" | "application/x-yaml":
-            return orjson.dumps(codec.parse(request.body, "application/yaml"))
+            try:
+                return orjson.dumps(codec.parse(request.body, "application/yaml"))
+            except ApiError as error:
+                raise codec.unrecognized(kind, request.body, error.message.removeprefix(codec.NOT_YAML)) from None
     known = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     why = f"the body of the request was in an unknown format - accepted media types include: {known}"
     raise ApiError(415, "UnsupportedMediaType", why)
@@ -67,7 +70,7 @@ def json_body(request: Request) -> bytes:
 
 def decoded(kind: Kind, request: Request) -> Any:
     """The body as a small object that is acted on and not kept, whatever version it says to be of; unknown fields pass."""
-    body = json_body(request)
+    body = json_body(request, kind)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -92,7 +92,10 @@ class Patcher:
 
 def configuration(kind: Kind, body: bytes, validation: str) -> tuple[dict[str, Any], list[str]]:
     """The configuration that is applied, and warnings. Raises 400 when it is none, or of another version."""
-    applied = codec.parse(body, "application/yaml")
+    try:
+        applied = codec.parse(body, "application/yaml")
+    except ApiError as error:
+        raise bad_request(f"error decoding YAML: {error.message}") from None
     if not isinstance(applied, dict):
         why = f"json: cannot unmarshal {codec.json_type(applied)} into Go value of type map[string]interface {{}}"
         raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")

@@ -30,7 +30,6 @@ from kubeapi.patch import managed
 from kubeapi.registry import Kind
 from kubeapi.schema import schema_of
 
-ATTEMPTS = 5
 NAME_ATTEMPTS = 8
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 Owners = list[dict[str, Any]]
@@ -81,15 +80,15 @@ class Writer:
 
     async def create(self, target: Target, body: bytes, options: Options) -> Written:
         """Make the object in `body` in the target's namespace. Its name may be left to the server by generateName."""
-        for attempt in range(NAME_ATTEMPTS):
+        attempts = NAME_ATTEMPTS
+        while True:
             obj, warnings = self.decode(target.kind, body, options)
-            generated = obj.metadata.generate_name and not obj.metadata.name
+            attempts = attempts - 1 if obj.metadata.generate_name and not obj.metadata.name else 0
             try:
                 return await self.create_object(target, Wanted(obj, warnings), options)
             except ApiError as error:
-                if error.reason != "AlreadyExists" or not generated or attempt == NAME_ATTEMPTS - 1:
+                if error.reason != "AlreadyExists" or not attempts:
                     raise
-        raise AssertionError
 
     async def create_object(self, target: Target, wanted: Wanted, options: Options) -> Written:
         """Make an object."""
@@ -133,7 +132,7 @@ class Writer:
         Raises 404 when there is none, 409 when the wanted object names another resourceVersion.
         """
         kind = target.kind
-        for _ in range(ATTEMPTS):
+        while True:  # each turn more means that somebody else got on
             entry = self.store.get(target.key)
             if entry is None:
                 raise target.not_found()
@@ -174,7 +173,6 @@ class Writer:
                     return Written((await self.commit(target, entry.revision, value)).value, warnings)
                 except Conflict:
                     continue
-        raise self._conflict(target, MODIFIED)
 
     async def update(self, target: Target, body: bytes, options: Options, subresource: str = "") -> Written:
         """PUT: replace the object (or its status) by the one in `body`."""
