@@ -63,7 +63,7 @@ async def node() -> AsyncIterator[Node]:
 
 
 async def look(node: Node, container: str, **action: Any) -> Finding:
-    asked = Probe.model_validate({"timeoutSeconds": 1, **action})
+    asked = Probe.model_validate({"timeoutSeconds": 20, **action})
     return await prober.look(node.runtime, asked, Target(ContainerTemplate(name="c"), container, "127.0.0.1"))
 
 
@@ -81,10 +81,12 @@ async def test_commands_in_a_container(node: Node) -> None:
     container = await node.run("sleep", "999")
     assert await look(node, container, **command("true")) == Finding(True)
     assert await look(node, container, **command("sh", "-c", "echo no; exit 3")) == Finding(False, "no\n")
-    late = await look(node, container, **command("sleep", "998"))
+    late = await look(node, container, timeoutSeconds=1, **command("sleep", "998"))
     assert late == Finding(False, 'command timed out: "sleep 998" timed out after 1s')
     async with asyncio.timeout(10):  # it is ended beside the next look
-        while b"998" in (left := (await node.runtime.exec(container, ["sh", "-c", "cat /proc/[0-9]*/cmdline"], 5)).stdout):
+        while b"998" in (
+            left := (await node.runtime.exec(container, ["sh", "-c", "cat /proc/[0-9]*/cmdline"], 20)).stdout
+        ):
             assert b"999" in left
     with pytest.raises(ProbeError, match="executable file not found"):
         await look(node, container, **command("nonesuch"))
@@ -94,7 +96,7 @@ async def test_a_paused_container_fails_its_command(node: Node) -> None:
     container = await node.run("sleep", "999")
     await docker("pause", container)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             seen = await look(node, container, **command("true"))
         assert not seen.healthy and "is paused" in seen.message
     finally:
@@ -117,13 +119,13 @@ async def test_a_port_of_the_hosts_network(node: Node, unused_tcp_port: int) -> 
 async def test_a_container_turns_ready_fails_its_liveness_and_its_successor_is_asked_anew(node: Node) -> None:
     turned, events = asyncio.Event(), []
     probes = Probes(node.runtime, SystemClock(), turned.set, lambda *e: events.append(e))
-    once = {"periodSeconds": 1, "timeoutSeconds": 2, "successThreshold": 1, "failureThreshold": 1}
+    once = {"periodSeconds": 1, "timeoutSeconds": 20, "successThreshold": 1, "failureThreshold": 1}
     ready, live = command("test", "-e", "/tmp/ready"), command("sh", "-c", "test ! -e /tmp/ill || ! echo ill")
     template = {"name": "c", "readinessProbe": {**once, **ready}, "livenessProbe": {**once, **live}}
     pod = Pod.model_validate({"metadata": {"name": "p"}, "spec": {"containers": [template]}})
 
     async def turn() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await turned.wait()
         turned.clear()
 
@@ -131,10 +133,10 @@ async def test_a_container_turns_ready_fails_its_liveness_and_its_successor_is_a
         first = await node.run("sleep", "999")
         probes.follow(pod, await node.observe(), "127.0.0.1")
         assert (probes.ready, probes.failed) == ({first: False}, {})
-        await node.runtime.exec(first, ["touch", "/tmp/ready"], 5)
+        await node.runtime.exec(first, ["touch", "/tmp/ready"], 20)
         await turn()
         assert (probes.ready, probes.failed) == ({first: True}, {})
-        await node.runtime.exec(first, ["touch", "/tmp/ill"], 5)
+        await node.runtime.exec(first, ["touch", "/tmp/ill"], 20)
         await turn()
         assert probes.failed == {first: "liveness"}
         assert ("c", "Warning", "Unhealthy", "Liveness probe failed: ill\n") in events
@@ -157,6 +159,6 @@ async def test_hooks_run_in_the_container(node: Node) -> None:
         await hooks.run(handler, node.runtime, hooks.Scene(Pod(), "127.0.0.1", template, container), 5)
 
     await run("sh", "-c", "echo here > /tmp/hook")
-    assert (await node.runtime.exec(container, ["cat", "/tmp/hook"], 5)).output == b"here\n"
+    assert (await node.runtime.exec(container, ["cat", "/tmp/hook"], 20)).output == b"here\n"
     with pytest.raises(hooks.HookError, match="exited with 4"):
         await run("sh", "-c", "exit 4")
