@@ -19,7 +19,11 @@ from tests.e2e.conftest import Cluster
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
 FOREVER = ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]
 RESTARTS = "{.status.containerStatuses[0].restartCount}"
-PROBE = {"exec": {"command": ["sh", "-c", "! test -e /tmp/ill || { echo ill; false; }"]}, "periodSeconds": 1}
+PROBE = {
+    "exec": {"command": ["sh", "-c", "! test -e /tmp/ill || { echo ill; false; }"]},
+    "periodSeconds": 1,
+    "timeoutSeconds": 10,
+}
 LIVENESS = {"livenessProbe": {**PROBE, "failureThreshold": 2}}
 
 
