@@ -102,6 +102,14 @@ class Controller:
         informer.on_change(changed)
         return informer
 
+    async def ensure_made(self, obj: Model) -> None:
+        """Create the object; one of that name, made by somebody else meanwhile, is as good."""
+        try:
+            await self.client.create(obj)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+
     async def lives(self, owner: Model) -> bool:
         """Whether the API server knows the owner, and nobody is deleting it: the informer may be behind."""
         meta = meta_of(owner)

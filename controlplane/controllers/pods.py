@@ -56,7 +56,7 @@ def deletion_rank(pod: Pod, beside: int) -> tuple[object, ...]:
         bool(pod.spec.node_name),
         {"Pending": 0, "": 0, "Unknown": 1}.get(pod.status.phase, 2),
         is_ready(pod),
-        int(cost) if cost.lstrip("-").isdigit() else 0,
+        int(cost) if cost.removeprefix("-").isdecimal() else 0,
         -beside,
         -since.timestamp(),
         -max((c.restart_count for c in pod.status.container_statuses), default=0),

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from controlplane.controllers.controller import Controller
 from kubeapi.core_v1.types import ConfigMap, Namespace, ServiceAccount
-from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 
 ROOT_CA = "kube-root-ca.crt"
@@ -36,13 +35,6 @@ class _PerNamespace(Controller):
         """Make what is missing in the namespace."""
         raise NotImplementedError
 
-    async def _create(self, obj: Any) -> None:
-        try:
-            await self.client.create(obj)
-        except ApiError as error:
-            if error.code != 409:  # made by someone else meanwhile: as good
-                raise
-
 
 class ServiceAccountController(_PerNamespace):
     """Keeps ServiceAccount `default`."""
@@ -56,7 +48,7 @@ class ServiceAccountController(_PerNamespace):
 
     async def ensure(self, namespace: str) -> None:
         if self._accounts.get(namespace, "default") is None:
-            await self._create(ServiceAccount(metadata=ObjectMeta(name="default", namespace=namespace)))
+            await self.ensure_made(ServiceAccount(metadata=ObjectMeta(name="default", namespace=namespace)))
 
 
 class RootCAController(_PerNamespace):
@@ -75,7 +67,7 @@ class RootCAController(_PerNamespace):
         if found is None:
             annotations = {"kubernetes.io/description": _DESCRIPTION}
             meta = ObjectMeta(name=ROOT_CA, namespace=namespace, annotations=annotations)
-            await self._create(ConfigMap(metadata=meta, data=data))
+            await self.ensure_made(ConfigMap(metadata=meta, data=data))
         elif found.data != data:
             fixed = found.clone()
             fixed.data = data

@@ -27,7 +27,6 @@ from kubeapi.core_v1.types import (
     Pod,
     VolumeNodeAffinity,
 )
-from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.names import DOCKER_VOLUME_FINALIZER, DOCKER_VOLUMES
 from kubeapi.storage_v1.types import StorageClass
@@ -83,7 +82,7 @@ class VolumeController(Controller):
                 reclaim_policy="Delete",
                 volume_binding_mode="WaitForFirstConsumer",
             )
-            await self.client.create(made)
+            await self.ensure_made(made)
         await super().start()
 
     def _unbound(self) -> list[str]:
@@ -148,11 +147,7 @@ class VolumeController(Controller):
             claim = await self.client.patch(PersistentVolumeClaim, name, told, namespace)
         if class_.provisioner == DOCKER_VOLUMES:
             made = make_volume(claim, class_, node)
-            try:
-                await self.client.create(made)
-            except ApiError as error:
-                if error.reason != "AlreadyExists":
-                    raise
+            await self.ensure_made(made)
             text = f"Successfully provisioned volume {made.metadata.name}"
             self.recorder.event(claim, "Normal", "ProvisioningSucceeded", text)
         else:
