@@ -227,18 +227,22 @@ class ReplicaSetController(Controller):
         return None
 
     async def _delete(self, key: str, rs: ReplicaSet, pods: Sequence[Pod]) -> tuple[str, ApiError] | None:
-        for pod in pods:
-            name, namespace = pod.metadata.name, pod.metadata.namespace
-            try:
-                await self.client.delete(Pod, name, namespace, uid=pod.metadata.uid)
-            except ApiError as error:
-                if error.code == 404:
-                    continue
-                self.recorder.event(rs, "Warning", "FailedDelete", f"Error deleting: {error.message}")
-                return "FailedDelete", error
-            self._flying.deleted(key, pod, self.clock.now())
-            self.recorder.event(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
-        return None
+        metas = [pod.metadata for pod in pods]
+        deletions = (self.client.delete(Pod, m.name, m.namespace, uid=m.uid) for m in metas)
+        error: ApiError | None = None
+        for pod, answer in zip(pods, await asyncio.gather(*deletions, return_exceptions=True), strict=True):
+            if isinstance(answer, ApiError):
+                if answer.code != 404:
+                    error = answer
+                    self.recorder.event(rs, "Warning", "FailedDelete", f"Error deleting: {answer.message}")
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                shown = self._pods.get(pod.metadata.namespace, pod.metadata.name)
+                if shown is not None and shown.metadata.deletion_timestamp is None:
+                    self._flying.deleted(key, pod, self.clock.now())
+                self.recorder.event(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")
+        return ("FailedDelete", error) if error is not None else None
 
 
 def _facts(pod: Pod) -> object:
