@@ -20,11 +20,15 @@ class Cause(NamedTuple):
 
 
 class ApiError(Exception):
-    """A refusal: HTTP code, reason (NotFound, Conflict, Invalid, ...), message, and details for metav1.Status."""
+    """A refusal: HTTP code, reason (NotFound, Conflict, Invalid, ...), message, and details for metav1.Status.
+
+    `warnings` are what there was to say before it came to the refusal.
+    """
 
     def __init__(self, code: int, reason: str, message: str, *, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code, self.reason, self.message, self.details = code, reason, message, details
+        self.warnings: list[str] = []
 
     def status(self) -> dict[str, Any]:
         """The error as a metav1.Status object."""

@@ -165,8 +165,10 @@ class ApiServer:
                     return self._scaled(written, form)
                 return self._written(target, written, form, query)
             case "DELETE", "":
-                obj, gone = await self.deleter.delete(target, options_of(request))
-                return answer(200, deletion_answer(target.kind, obj, gone), form)
+                wanted = options_of(request)
+                obj, gone = await self.deleter.delete(target, wanted)
+                code = 202 if not gone and wanted.orphan_dependents is False else 200
+                return answer(code, deletion_answer(target.kind, obj, gone), form)
             case "POST", "binding":
                 options = write_options(request, "CreateOptions")
                 return answer(201, await pods.bind(self.writer, target, decoded(pods.BINDING, request), options), form)
@@ -224,4 +226,6 @@ def refusal(error: ApiError) -> Response:
     body: dict[str, Any] = error.status()
     if not body["reason"]:
         del body["reason"]
-    return answer(error.code, body)
+    response = answer(error.code, body)
+    response.headers += warning_headers(error.warnings)
+    return response

@@ -8,8 +8,9 @@ settled before the server adds its own: what admission and allocation give is no
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property
 from random import Random
@@ -46,18 +47,18 @@ class Written(NamedTuple):
 class Current:
     """The object that a change begins with; what it gives out is not to be changed, but for the copies."""
 
-    def __init__(self, kind: Kind, value: bytes) -> None:
-        self.kind, self.value = kind, value
+    def __init__(self, kind: Kind, entry: Entry) -> None:
+        self.kind, self.entry = kind, entry
 
     @cached_property
     def json(self) -> dict[str, Any]:
         """The object as plain JSON."""
-        found: dict[str, Any] = orjson.loads(self.value)
+        found: dict[str, Any] = orjson.loads(self.entry.value)
         return found
 
     def copy(self) -> Any:
         """The object, the caller's own."""
-        return self.kind.model.from_json(self.value)
+        return self.kind.model.from_json(self.entry.value)
 
 
 class Wanted(NamedTuple):
@@ -108,21 +109,27 @@ class Writer:
         meta.creation_timestamp = self.now()
         meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
         meta.generation = 1 if kind.spec_fields else 0
-        await self.admission.admit_create(kind, obj)
-        async with self.admission.turn(kind):
-            kind.prepare_create(obj)
-            self.admission.allocate(kind, obj, None)
-            _refuse(kind, meta.name, kind.validate(obj))
-            warnings = wanted.warnings + kind.warn(obj, None) + inert.warnings_of(kind.inert, given)
-            value = _owned(obj, owners)
-            if options.dry_run:
-                if self.store.get(target.key) is not None:
-                    raise already_exists(kind, meta.name)
-                return Written(orjson.dumps(value), warnings, created=True)
-            try:
-                return Written((await self.commit(target, 0, value)).value, warnings, created=True)
-            except Conflict:
-                raise already_exists(kind, meta.name) from None
+        with _saying(wanted.warnings) as said:
+            await self.admission.admit_create(kind, obj)
+            async with self.admission.turn(kind):
+                kind.prepare_create(obj)
+                self.admission.allocate(kind, obj, None)
+                _refuse(kind, meta.name, kind.validate(obj))
+                said += kind.warn(obj, None)
+                value = _owned(obj, owners)
+                made = await self._make(target, value, dry_run=options.dry_run)
+            return Written(made, said + inert.warnings_of(kind.inert, given), created=True)
+
+    async def _make(self, target: Target, value: dict[str, Any], *, dry_run: bool) -> bytes:
+        """Commit a new object, or only look if it could be; 409 when its name is taken."""
+        if dry_run:
+            if self.store.get(target.key) is not None:
+                raise already_exists(target.kind, target.name)
+            return orjson.dumps(value)
+        try:
+            return (await self.commit(target, 0, value)).value
+        except Conflict:
+            raise already_exists(target.kind, target.name) from None
 
     async def modify(
         self, target: Target, change: Callable[[Current], Wanted], options: Options, subresource: str = ""
@@ -131,48 +138,58 @@ class Writer:
 
         Raises 404 when there is none, 409 when the wanted object names another resourceVersion.
         """
-        kind = target.kind
         while True:  # each turn more means that somebody else got on
             entry = self.store.get(target.key)
             if entry is None:
                 raise target.not_found()
-            current = Current(kind, entry.value)
-            old, wanted = current.copy(), change(current)
-            new, owners = wanted.obj, wanted.owners
-            warnings = wanted.warnings
-            asked = new.metadata.resource_version
-            if subresource == "binding":  # sets one thing, that the strategy of updates would take back; nobody owns it
-                owners = managed.entries_of(current.json)
-            else:
-                kind.default(new)
-                if owners is None:
-                    owners = self._owners(kind, current.json, new.to_dict(), options, subresource)
-                if not subresource:
-                    await self.admission.admit_update(kind, new, old)
-            if asked and asked != old.metadata.resource_version:
-                raise self._conflict(target, MODIFIED)
-            async with self.admission.turn(kind):
-                _keep_server_metadata(new.metadata, old.metadata)
-                if subresource not in ("binding", "finalize"):
-                    self._prepare(kind, new, old, subresource)
-                value = _owned(new, owners)
-                if subresource in ("", "scale"):
-                    if kind.spec_fields and _spec(kind, current.json) != _spec(kind, value):
-                        value["metadata"]["generation"] = old.metadata.generation + 1
-                    warnings = warnings + kind.warn(new, old)
-                    warnings = warnings + inert.warnings_of(kind.inert, value, current.json)
-                if _same(current.json, value):
-                    return Written(entry.value, warnings)
-                if options.dry_run:
-                    return Written(orjson.dumps(value), warnings)
+            current = Current(target.kind, entry)
+            wanted = change(current)
+            with _saying(wanted.warnings) as said:
                 try:
-                    if old.metadata.deletion_timestamp and finished(new):
-                        gone = await self.store.commit(target.key, entry.revision, None)
-                        value["metadata"]["resourceVersion"] = str(gone.revision)
-                        return Written(orjson.dumps(value), warnings)
-                    return Written((await self.commit(target, entry.revision, value)).value, warnings)
+                    return await self._replace(target, current, wanted, said, options, subresource)
                 except Conflict:
                     continue
+
+    async def _replace(
+        self,
+        target: Target,
+        current: Current,
+        wanted: Wanted,
+        said: list[str],
+        options: Options,
+        subresource: str,
+    ) -> Written:
+        """One try to replace the current object by the wanted one. Raises Conflict when another writer came between."""
+        kind, old, new, owners = target.kind, current.copy(), wanted.obj, wanted.owners
+        asked = new.metadata.resource_version
+        if subresource == "binding":  # sets one thing, that the strategy of updates would take back; nobody owns it
+            owners = managed.entries_of(current.json)
+        else:
+            kind.default(new)
+            if owners is None:
+                owners = self._owners(kind, current.json, new.to_dict(), options, subresource)
+            if not subresource:
+                await self.admission.admit_update(kind, new, old)
+        if asked and asked != old.metadata.resource_version:
+            raise self._conflict(target, MODIFIED)
+        async with self.admission.turn(kind):
+            _keep_server_metadata(new.metadata, old.metadata)
+            if subresource not in ("binding", "finalize"):
+                self._prepare(kind, new, old, subresource)
+            value = _owned(new, owners)
+            if subresource in ("", "scale"):
+                if kind.spec_fields and _spec(kind, current.json) != _spec(kind, value):
+                    value["metadata"]["generation"] = old.metadata.generation + 1
+                said += kind.warn(new, old) + inert.warnings_of(kind.inert, value, current.json)
+            if _same(current.json, value):
+                return Written(current.entry.value, said)
+            if options.dry_run:
+                return Written(orjson.dumps(value), said)
+            if old.metadata.deletion_timestamp and finished(new):
+                gone = await self.store.commit(target.key, current.entry.revision, None)
+                value["metadata"]["resourceVersion"] = str(gone.revision)
+                return Written(orjson.dumps(value), said)
+            return Written((await self.commit(target, current.entry.revision, value)).value, said)
 
     async def update(self, target: Target, body: bytes, options: Options, subresource: str = "") -> Written:
         """PUT: replace the object (or its status) by the one in `body`."""
@@ -270,6 +287,17 @@ def _keep_server_metadata(meta: Any, was: Any) -> None:
     for name in ("creation_timestamp", "deletion_timestamp", "deletion_grace_period_seconds", "generation"):
         setattr(meta, name, getattr(was, name))
     meta.name, meta.namespace, meta.resource_version, meta.self_link = was.name, was.namespace, was.resource_version, ""
+
+
+@contextlib.contextmanager
+def _saying(warnings: list[str]) -> Iterator[list[str]]:
+    """A list of warnings to be added to; a refusal tells those that there are by then."""
+    said = [*warnings]
+    try:
+        yield said
+    except ApiError as error:
+        error.warnings = said
+        raise
 
 
 def _owned(obj: Any, owners: Owners) -> dict[str, Any]:

@@ -59,6 +59,5 @@ KINDS = (
         has_status=True,
         has_scale=True,
         spec_fields=("spec",),
-        fields={"status.replicas": lambda rs: str(rs.status.replicas)},
     ),
 )  # fmt: skip

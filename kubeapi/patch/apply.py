@@ -85,6 +85,8 @@ def apply(
         managers.fields.pop(manager, None)
     if delta.changed or delta.removed or owned != previous:
         managers.times[manager] = now
+    if manager.name == "kubectl" and LAST_APPLIED in _annotations(current):
+        merged = _with_last_applied(merged, applied)
     return Applied(merged, managed.encode(managers))
 
 
@@ -116,9 +118,19 @@ def _pruned(merged: Any, previous: FieldSet, owned: FieldSet, schema: Schema | N
     return typed.remove(merged, fieldset.intersection(gone, last), schema)
 
 
+def _annotations(obj: dict[str, Any]) -> dict[str, Any]:
+    return (obj.get("metadata") or {}).get("annotations") or {}
+
+
+def _with_last_applied(obj: dict[str, Any], applied: dict[str, Any]) -> dict[str, Any]:
+    """What client-side apply recorded goes on with what kubectl applies by the server, so that it may come back to it."""
+    recorded = orjson.dumps(applied, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    return obj | {"metadata": obj["metadata"] | {"annotations": _annotations(obj) | {LAST_APPLIED: recorded}}}
+
+
 def _last_applied(live: dict[str, Any], schema: Schema | None) -> FieldSet:
     """What client-side apply recorded: fields that kubectl may take over without force."""
-    text = live.get("metadata", {}).get("annotations", {}).get(LAST_APPLIED)
+    text = _annotations(live).get(LAST_APPLIED)
     try:
         recorded = orjson.loads(text or "null")
     except orjson.JSONDecodeError:
