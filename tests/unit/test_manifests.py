@@ -35,7 +35,7 @@ def test_a_file_is_read_whatever_it_is_called(folder: pathlib.Path) -> None:
 
 def test_a_bad_file_is_told_with_its_own_line(folder: pathlib.Path) -> None:
     (folder / "b.yaml").write_text("a: 1\nb: [\n")
-    with pytest.raises(ManifestError, match=r"b\.yaml: error converting YAML to JSON: (.|\n)*line 3"):
+    with pytest.raises(ManifestError, match=r"b\.yaml: error converting YAML to JSON: yaml: line 2: "):
         read([str(folder)])
 
 
