@@ -40,11 +40,9 @@ from kubeapi.core_v1.types import Node, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
-from kubeapi.storage_v1.types import StorageClass
 
 if TYPE_CHECKING:
     from kubeapi.clock import Clock
-from kubeapi.names import DOCKER_VOLUMES
 
 log = structlog.get_logger()
 LEASE_EVERY, RESYNC_EVERY, REFRESH_EVERY = 10, 60, 60
@@ -115,7 +113,6 @@ class Agent:
             host_resolv=_host_resolv(),
             allocatable=node.status.allocatable,
         )
-        await self._offer_volumes()
         await self._reclaimer.start()
         await self._pods.start()
         await self._pods.synced()
@@ -178,18 +175,6 @@ class Agent:
                 log.error("network not made", why=str(error))
                 await self._keeper.tell(None, f"container runtime network not ready: {error}")
                 await asyncio.sleep(RETRY)
-
-    async def _offer_volumes(self) -> None:
-        """The default StorageClass, as long as there is none of its name: it comes with the nodes whose Docker backs it."""
-        meta = ObjectMeta(name="standard", annotations={"storageclass.kubernetes.io/is-default-class": "true"})
-        offered = StorageClass(metadata=meta, provisioner=DOCKER_VOLUMES, volume_binding_mode="WaitForFirstConsumer")
-        try:
-            await self._client.create(offered)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                log.warning("no default StorageClass", why=error.message)
-        except OSError as error:
-            log.warning("no default StorageClass", why=str(error))
 
     async def _listen(self) -> None:
         """Follow the engine: wake whom its events concern; tell the node's state when it goes and comes."""
