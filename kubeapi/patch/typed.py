@@ -177,6 +177,8 @@ def _pairs(old: Any, new: Any, schema: Schema | None) -> Iterator[tuple[str, lis
             yield key, was.get(key, []), now.get(key, []), schema.element
         return
     for name in {**new, **old}:
+        if old.get(name) == new.get(name) and name in old and type(old[name]) is type(new.get(name)):
+            continue  # what is the same on both sides is most of it
         before, after = [old[name]] if name in old else [], [new[name]] if name in new else []
         yield f"f:{name}", before, after, child_schema(schema, name)
 
