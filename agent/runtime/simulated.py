@@ -173,11 +173,6 @@ class SimulatedRuntime:
         self.present[ref] = Image(f"sha256:{self._id()}", (ref,), size=size)
         return self.present[ref]
 
-    async def remove_image(self, image_id: str) -> None:
-        """As `Runtime` says."""
-        self._enter("remove_image")
-        self.present = {ref: image for ref, image in self.present.items() if image.id != image_id}
-
     # Sandboxes and containers
 
     async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
