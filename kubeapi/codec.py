@@ -116,6 +116,10 @@ def _counted(value: Any, left: list[int]) -> Any:
         return {_key_text(k): _counted(v, left) for k, v in value.items()}
     if isinstance(value, list):
         return [_counted(v, left) for v in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value)  # as in Go, and as orjson reads one in JSON
+    if value is not None and not isinstance(value, (str, int, float)):
+        raise bad_request(f"{NOT_YAML}yaml: {type(value).__name__} is no type of JSON")
     return value
 
 
@@ -152,8 +156,8 @@ def read(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[s
 
 
 def _check_type(kind: Kind, obj: Any) -> None:
-    """Refuse a body that says to be of another type than its path; one that says nothing is taken for it."""
-    said, version = obj.kind or kind.kind, obj.api_version or kind.api_version
+    """Refuse a body that says to be of another type than its path; one that says nothing is made to be of it."""
+    obj.kind, obj.api_version = said, version = obj.kind or kind.kind, obj.api_version or kind.api_version
     if (said, version) == (kind.kind, kind.api_version):
         return
     within, name = version.rpartition("/")[2], kind.group.partition(".")[0] or "core"

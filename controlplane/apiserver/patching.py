@@ -5,7 +5,6 @@ Server-side apply also creates what is not there. A subresource is patched as th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from controlplane.apiserver.routing import Target
 from controlplane.apiserver.writes import Current, Wanted, Writer, Written, check_place, closed_to
 from kubeapi import codec, unstructured
 from kubeapi.errors import ApiError, bad_request, invalid, invalid_object
+from kubeapi.go_json import syntax_error
 from kubeapi.patch import apply, json_patch, merge, strategic
 from kubeapi.patch.managed import Manager
 from kubeapi.registry import Kind
@@ -101,7 +101,7 @@ def configuration(kind: Kind, body: bytes, validation: str) -> tuple[dict[str, A
         raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
     applied = {"apiVersion": kind.api_version, "kind": kind.kind} | applied
     if applied["apiVersion"] != kind.api_version:
-        asked, served = (v if "/" in v else f"/{v}" for v in (applied["apiVersion"], kind.api_version))
+        asked, served = (v if "/" in v else f"/{v}" for v in (str(applied["apiVersion"]), kind.api_version))
         why = f"Incorrect version specified in apply patch. Specified patch version: {asked}, expected: {served}"
         raise bad_request(why)
     return applied, []
@@ -110,9 +110,9 @@ def configuration(kind: Kind, body: bytes, validation: str) -> tuple[dict[str, A
 def patch_of(kind: Kind, media: str, body: bytes, validation: str) -> Callable[[dict[str, Any]], tuple[Any, list[str]]]:
     """A patch as a function from the current object to the wanted one with warnings. Raises 400 for a body that is none."""
     try:
-        patch = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"error decoding patch: {error}") from None
+        patch = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"error decoding patch: {syntax_error(body) or error}") from None
     repeated = codec.repeated_fields(body) if validation != "Ignore" else []
     schema = schema_of(kind.model)
     match media:

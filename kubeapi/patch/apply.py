@@ -48,7 +48,7 @@ def apply(
     `reset` and `empty` are as in `managed.update`. Raises ApiError 409 Conflict with a cause per field, 400 if the
     configuration carries managedFields, 500 if it does not fit the schema.
     """
-    if "managedFields" in (applied.get("metadata") or {}):
+    if "managedFields" in _metadata(applied):
         raise bad_request("metadata.managedFields must be nil")
     if wrong := [*typed.check(applied, schema)]:
         raise ApiError(500, "", f"failed to create typed patch object ({_named(applied)}): {_joined(wrong)}")
@@ -92,7 +92,7 @@ def apply(
 
 def _named(applied: dict[str, Any]) -> str:
     """Which object, as Go prints it: `default/web; apps/v1, Kind=Deployment`."""
-    meta, version = applied.get("metadata") or {}, applied["apiVersion"]
+    meta, version = _metadata(applied), applied["apiVersion"]
     group_version = version if "/" in version else f"/{version}"
     return f"{meta.get('namespace', '')}/{meta.get('name', '')}; {group_version}, Kind={applied['kind']}"
 
@@ -118,8 +118,14 @@ def _pruned(merged: Any, previous: FieldSet, owned: FieldSet, schema: Schema | N
     return typed.remove(merged, fieldset.intersection(gone, last), schema)
 
 
+def _metadata(obj: dict[str, Any]) -> dict[str, Any]:
+    """The metadata, if it is such; what else stands there is for the schema to refuse."""
+    found = obj.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
 def _annotations(obj: dict[str, Any]) -> dict[str, Any]:
-    return (obj.get("metadata") or {}).get("annotations") or {}
+    return _metadata(obj).get("annotations") or {}
 
 
 def _with_last_applied(obj: dict[str, Any], applied: dict[str, Any]) -> dict[str, Any]:
