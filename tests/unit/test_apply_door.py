@@ -116,7 +116,11 @@ async def test_a_json_list_and_a_list_are_as_good_as_a_stream(door: Door) -> Non
         ("[" * 9000 + "]" * 9000, 400, "exceeded max depth"),
         ("apiVersion: v1\nkind: List\nitems: 5\n", 400, "items of a List are a list"),
         ("{kind: [1], apiVersion: v1}", 400, "Object 'Kind' is missing"),
-        ("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 99999999999999999999999}}", 400, "cannot unmarshal number"),
+        (
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 99999999999999999999999}}",
+            400,
+            "cannot unmarshal number",
+        ),
     ],
 )
 async def test_one_bad_object_keeps_all_from_changing_anything(door: Door, bad: str, code: int, words: str) -> None:
