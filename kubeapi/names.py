@@ -16,6 +16,7 @@ def safe_encoded(text: str) -> str:
     """Each character of `text` as one of the letters (rand.SafeEncodeString)."""
     return "".join(ALPHABET[ord(c) % len(ALPHABET)] for c in text)
 
+
 # What makes volumes of Docker's: the provisioner of the default StorageClass, the CSI driver that its volumes name, and the
 # finalizer by which a volume's node takes the data away first. A driver's name must be a DNS subdomain, a finalizer's a path.
 DOCKER_VOLUMES = "docker-volume.naru.dev"
