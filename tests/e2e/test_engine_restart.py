@@ -1,6 +1,7 @@
 """The Docker Engine stops and starts again: the node turns NotReady and says why, and all recovers by itself.
 
-The engine is one of the test's own, beside the machine's: other directories, another socket, no network of its own.
+The engine is one of the test's own, beside the machine's: other directories, another socket, and a network namespace, since
+a daemon that is to have no bridge removes the one that it finds.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Engine:
         places = [f"--data-root={f}/data", f"--exec-root={f}/exec", f"--pidfile={f}/pid", f"--host={self.host}"]
         with (f / "log").open("ab") as log:
             options = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
-            self._process = subprocess.Popen(["dockerd", *places, *options], stdout=log, stderr=log)
+            self._process = subprocess.Popen(["unshare", "--net", "dockerd", *places, *options], stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while self.docker("version", check=False).returncode:
             assert self._process.poll() is None and time.monotonic() < deadline, (f / "log").read_text()[-2000:]
