@@ -31,7 +31,7 @@ from kubeapi.core_v1.types import Pod, PodStatus
 
 log = structlog.get_logger()
 ENGINE_PAUSE, FAULT_PAUSE, SANDBOX_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 1.0, 60.0
-VOLUME_PAUSE, SHORTEST_GRACE = 2.0, 2.0
+VOLUME_PAUSE, KILL_PAUSE, SHORTEST_GRACE = 2.0, 1.0, 2.0
 
 
 class _Kill(NamedTuple):
@@ -282,7 +282,13 @@ class PodWorker:
                 self._parts.say(pod, field_path(pod, name), "Warning", "FailedPreStopHook", hooks.PRE_STOP_FAILED)
             spent = asyncio.get_running_loop().time() - begun
             grace = max(grace - spent, SHORTEST_GRACE)
-        await self._parts.runtime.stop(container_id, grace)
+        try:
+            await self._parts.runtime.stop(container_id, grace)
+        except EngineError as e:
+            if not isinstance(e, EngineDownError):
+                self._parts.say(pod, field_path(pod, name), "Warning", "FailedKillPod", f"error killing pod: {e}")
+            log.warning("kill failed", pod=full_name(pod), container=container_id, why=str(e))
+            await asyncio.sleep(KILL_PAUSE)  # the next round tries again
 
     def _killed(self, container_id: str, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -347,6 +347,21 @@ def test_deletion_without_grace_cuts_a_long_one_short(tmp_path: Path) -> None:
     virtually(story)
 
 
+def test_a_kill_that_the_engine_refuses_is_tried_again_with_pauses_and_told(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            world.runtime.fail("stop", *[EngineError("device or resource busy")] * 3)
+            asked = seconds()
+            world.delete(grace=30)
+            await world.forgotten.wait()
+            assert 3 <= seconds() - asked < 5
+            assert world.heard("FailedKillPod") == ["error killing pod: device or resource busy"] * 3
+
+    virtually(story)
+
+
 def test_pod_gone_from_the_api_is_ended(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path)
