@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+from pyroute2 import IPRoute
 
 from naru.processes import Process
 from tests.e2e.conftest import Cluster
@@ -46,8 +47,9 @@ def containers(node: Cluster, *filters: str) -> set[str]:
 
 def devices(node: Cluster) -> list[str]:
     """The kernel's devices of the cluster's pods."""
-    links = json.loads(subprocess.run(["ip", "-json", "link"], capture_output=True, check=True).stdout)
-    return [link["ifname"] for link in links if link["ifname"].startswith(f"nv{node.id}")]
+    with IPRoute() as kernel:
+        names = [str(link.get("ifname")) for link in kernel.get_links()]
+    return [name for name in names if name.startswith(f"nv{node.id}")]
 
 
 def kill(node: Cluster, *names: str) -> None:
