@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 import aiohttp
 import yarl
 
-from controlplane.apiserver.node_proxy import Location, UnreachableError
+from controlplane.apiserver.location import Location, UnreachableError
 from kubeapi.client.transport import Response
 
 CONNECT_SECONDS = 10

@@ -7,13 +7,12 @@ ways (`connect`), which `tunnel.py` pumps. `agents.py` does the dialing.
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
+from controlplane.apiserver.location import Location, UnreachableError
 from controlplane.apiserver.options import query_of
 from controlplane.apiserver.routing import Target, key_of
 from controlplane.apiserver.server import not_allowed
@@ -33,36 +32,6 @@ COMMANDS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 PROTOCOLS = {"exec": COMMANDS, "attach": COMMANDS, "portforward": ("SPDY/3.1+portforward.k8s.io",)}
 FLAGS = ("1", "true")
 NO_SPDY = "SPDY is not served: use a client that speaks WebSocket, as kubectl does since 1.31"
-
-
-class Location(NamedTuple):
-    """Where an agent answers: its node, by whose name its certificate goes, that node's address, port, path and query."""
-
-    node: str
-    address: str
-    port: int
-    path: str
-    query: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def authority(self) -> str:
-        """Address and port, as people know them."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-    @property
-    def shown(self) -> str:
-        """The URL, as people know it."""
-        return f"https://{self.authority}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")
-
-    @property
-    def url(self) -> str:
-        """The URL to ask: over loopback when the node is this machine, where its agent listens."""
-        where = self._replace(address="127.0.0.1") if is_own(self.address) else self
-        return where.shown
-
-
-class UnreachableError(Exception):
-    """No agent answers at a location; the text is what Go would say of it."""
 
 
 class NodeProxy:
@@ -159,17 +128,6 @@ class NodeProxy:
 
             self._opened = Agents(self._tls)
         return self._opened
-
-
-def is_own(address: str) -> bool:
-    """Whether an address is one of this machine's: only those can be bound."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 def refused(target: Target, status: int, text: str) -> ApiError:

@@ -14,7 +14,8 @@ import orjson
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy, UnreachableError
+from controlplane.apiserver.location import UnreachableError
+from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
 from controlplane.apiserver.routing import Target
 from kubeapi.client.transport import Request
 from kubeapi.errors import ApiError, bad_request, internal_error

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from controlplane.apiserver.node_proxy import NodeProxy, check_log_options, container_named, is_own
+from controlplane.apiserver.location import is_own
+from controlplane.apiserver.node_proxy import NodeProxy, check_log_options, container_named
 from controlplane.apiserver.routing import Target, route
 from controlplane.store.sqlite import SqliteStore
 from kubeapi import registry
