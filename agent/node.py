@@ -216,22 +216,33 @@ class NodeKeeper:
             return
         async with self._turning:
             try:
-                node = await self._client.get(Node, self.name)
-                told, node.status = node.status, self._status(node.status)
-                fresh = self._reported is not None and self._clock.now() - self._reported < REPORT_EVERY
-                if fresh and _silent(told) == _silent(node.status):
-                    return
-                await self._client.update_status(node)
-                self._reported = self._clock.now()
+                while not await self._write():
+                    pass  # somebody else was faster: read what it is now
             except ApiError as error:
                 self._reported = None
                 if error.code == 404:
                     await self.register()
-                elif error.code != 409:
+                else:
                     log.warning("node status refused", why=error.message)
             except OSError as error:
                 self._reported = None
                 log.info("node status not written", why=str(error))
+
+    async def _write(self) -> bool:
+        """Bring the API's status to ours; False when it changed meanwhile."""
+        node = await self._client.get(Node, self.name)
+        told, node.status = node.status, self._status(node.status)
+        fresh = self._reported is not None and self._clock.now() - self._reported < REPORT_EVERY
+        if fresh and _silent(told) == _silent(node.status):
+            return True
+        try:
+            await self._client.update_status(node)
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            return False
+        self._reported = self._clock.now()
+        return True
 
     def _status(self, old: NodeStatus) -> NodeStatus:
         problem = "node agent is starting" if self._problem is None else self._problem

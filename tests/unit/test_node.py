@@ -68,7 +68,7 @@ class Api:
     def __init__(self) -> None:
         self.objects: dict[tuple[type, str], object] = {}
         self.statuses: list[NodeStatus] = []
-        self.away = False
+        self.away, self.conflicts = False, 0
 
     async def get(self, model: type, name: str, namespace: str = "") -> object:
         if self.away:
@@ -89,6 +89,9 @@ class Api:
         return obj
 
     async def update_status(self, node: Node) -> Node:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise ApiError(409, "Conflict", "changed")
         self.statuses.append(node.status)
         self.objects[Node, node.metadata.name] = node
         return node
@@ -154,6 +157,13 @@ async def test_each_beat_renews_the_lease(api: Api, clock: FakeClock, keeper: No
     lease = api.objects[Lease, "n"]
     assert isinstance(lease, Lease) and lease.spec.renew_time == clock.now()
     assert lease.metadata.namespace == LEASES and lease.metadata.owner_references[0].kind == "Node"
+
+
+async def test_news_are_told_at_once_also_when_somebody_else_writes(api: Api, keeper: NodeKeeper) -> None:
+    await keeper.register()
+    api.conflicts = 3
+    await keeper.tell(None, "container runtime is down")
+    assert by_type(api.statuses[-1].conditions)["Ready"].status == "False"
 
 
 async def test_a_deleted_node_is_registered_again(api: Api, keeper: NodeKeeper) -> None:
