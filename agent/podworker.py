@@ -125,10 +125,9 @@ class PodWorker:
         return False
 
     async def _sleep(self, seconds: float | None) -> None:
+        left = None if seconds is None else max(seconds, 0)
         with contextlib.suppress(TimeoutError):  # the plan's own time has come
-            async with asyncio.timeout(
-                None if seconds is None else max(seconds, 0)
-            ):  # wait_for may swallow an end (3.11)
+            async with asyncio.timeout(left):  # not wait_for: on Python 3.11 that may swallow the worker's end
                 await self._wake.wait()
 
     async def _learn(self, pod: Pod, observed: Observed) -> Known:
