@@ -19,7 +19,8 @@ base() {
     local suite; suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
     local mirror; mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
         sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] *\)\{0,1\}\([^ ]*\) .*/\2/p' | grep -m1 -E '/(debian|ubuntu)/?$' || true)
-    as_root mmdebstrap --quiet --variant=minbase "$suite" - ${mirror:+"$mirror"} 2>/dev/null | docker import - naru/base >/dev/null
+    # In a mount namespace of its own: in a chroot it makes our root private, and what is mounted later no engine would see.
+    as_root unshare --mount mmdebstrap --quiet --variant=minbase "$suite" - ${mirror:+"$mirror"} 2>/dev/null | docker import - naru/base >/dev/null
 }
 
 base

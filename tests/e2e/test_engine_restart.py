@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 
 from tests.e2e.conftest import Cluster, free_port
 
+ROOTED = str(pathlib.Path(__file__).parents[2] / "scripts" / "rooted.py")
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
 POD = """
 apiVersion: v1
@@ -44,7 +46,9 @@ class Engine:
         places = [f"--data-root={f}/data", f"--exec-root={f}/exec", f"--pidfile={f}/pid", f"--host={self.host}"]
         with (f / "log").open("ab") as log:
             options = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
-            self._process = subprocess.Popen(["unshare", "--net", "dockerd", *places, *options], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                ["unshare", "--net", sys.executable, ROOTED, "dockerd", *places, *options], stdout=log, stderr=log
+            )
         deadline = time.monotonic() + 60
         while self.docker("version", check=False).returncode:
             assert self._process.poll() is None and time.monotonic() < deadline, (f / "log").read_text()[-2000:]
