@@ -18,6 +18,6 @@ def safe_encoded(text: str) -> str:
 
 
 # What makes volumes of Docker's: the provisioner of the default StorageClass, the CSI driver that its volumes name, and the
-# finalizer by which a volume's node takes the data away first. A driver's name must be a DNS subdomain, a finalizer's a path.
+# finalizer by which a volume's node takes the data away first. A driver's name is a DNS subdomain, a finalizer's has a path.
 DOCKER_VOLUMES = "docker-volume.naru.dev"
 DOCKER_VOLUME_FINALIZER = "naru.dev/docker-volume"
