@@ -186,8 +186,8 @@ class Agent:
                         await self._keeper.tell(info)
                         self._told.set()
                         await self._adopt()
-                    elif worker := self._workers.get(event.pod_uid):
-                        worker.wake()
+                    else:
+                        self._wake(event.pod_uid)
             except EngineDownError as error:
                 log.warning("engine down", why=str(error))
                 await self._keeper.tell(None, f"{DOWN}: {error}")
@@ -197,7 +197,8 @@ class Agent:
     async def _adopt(self) -> None:
         """Everything that the engine has: known pods are looked at again, unknown ones brought to their end."""
         sandboxes, containers = await self._runtime.observe()
-        self._resync_workers()
+        for worker in self._workers.values():
+            worker.wake()
         for ref in {*(s.pod for s in sandboxes), *(c.pod for c in containers)}:
             if ref.uid not in self._workers:
                 log.info("pod without an object", pod=f"{ref.namespace}/{ref.name}")
@@ -209,17 +210,13 @@ class Agent:
         if worker := self._workers.get(uid):
             worker.wake()
 
-    def _resync_workers(self) -> None:
-        for worker in self._workers.values():
-            worker.wake()
-
     async def _resync(self) -> None:
         """A safety net: every worker looks again, and nothing runs that nobody asked for."""
         with contextlib.suppress(EngineDownError):
             await self._adopt()
 
     async def _refresh(self) -> None:
-        """Files of ConfigMaps, Secrets and tokens follow their objects."""
+        """Tokens are renewed; and a safety net: files are worked out anew from their objects."""
         assert self._parts is not None
         for worker in [*self._workers.values()]:
             try:

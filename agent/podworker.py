@@ -229,10 +229,12 @@ class PodWorker:
             retry = self._parts.clock.now() + timedelta(seconds=pause)
         self._known = Known(pod_ip=ip, sandbox_at=retry)
 
+    def _ip_of(self, pod: Pod) -> str:
+        return self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
+
     async def _start(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
         self._waiting.pop(action.name, None)
-        ip = self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
-        self._starting = asyncio.create_task(self._starter.start(pod, sandbox_id, ip, action))
+        self._starting = asyncio.create_task(self._starter.start(pod, sandbox_id, self._ip_of(pod), action))
         try:
             await asyncio.wait({self._starting})
             if not self._starting.cancelled():
@@ -272,9 +274,8 @@ class PodWorker:
         if pod.metadata.deletion_timestamp:
             await self._parts.network.drain(pod.metadata.uid)
         if grace > 0 and template.lifecycle and template.lifecycle.pre_stop:
-            ip = self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
             try:
-                scene = hooks.Scene(pod, ip, template, container_id)
+                scene = hooks.Scene(pod, self._ip_of(pod), template, container_id)
                 await hooks.run(template.lifecycle.pre_stop, self._parts.runtime, scene, grace)
             except hooks.HookError as e:
                 log.warning("preStop hook failed", pod=full_name(pod), why=str(e))

@@ -12,12 +12,12 @@ from pathlib import Path
 from agent import hooks, hostfiles
 from agent.containers import container_spec
 from agent.environment import ConfigError, Surroundings, environment, references
-from agent.images import ImageMissingError
+from agent.images import ImageMissingError, Say
 from agent.parts import Parts
 from agent.plan import StartContainer, Waiting
 from agent.runtime.protocol import EngineDownError, EngineError, Mount
 from agent.termination import TerminationMessages
-from kubeapi.core_v1.types import Container, Pod
+from kubeapi.core_v1.types import Container, LifecycleHandler, Pod
 from kubeapi.errors import ApiError
 
 RETRY, LONGEST_HOOK = 10.0, 3600.0
@@ -86,7 +86,7 @@ class Starter:
             return
         say("Normal", "Started", "Container started")
         if template.lifecycle and template.lifecycle.post_start:
-            await self._post_start(pod, template, container_id, ip)
+            await self._post_start(hooks.Scene(pod, ip, template, container_id), template.lifecycle.post_start, say)
 
     async def _variables(self, pod: Pod, template: Container, ip: str) -> dict[str, str]:
         namespace, objects = pod.metadata.namespace, self._parts.objects
@@ -117,14 +117,9 @@ class Starter:
                 made.append(Mount(str(file), target))
         return (*mounts, *made)
 
-    async def _post_start(self, pod: Pod, template: Container, container_id: str, ip: str) -> None:
-        assert template.lifecycle is not None and template.lifecycle.post_start is not None
-        handler = template.lifecycle.post_start
-        scene = hooks.Scene(pod, ip, template, container_id)
+    async def _post_start(self, scene: hooks.Scene, handler: LifecycleHandler, say: Say) -> None:
         try:
             await hooks.run(handler, self._parts.runtime, scene, LONGEST_HOOK)
         except hooks.HookError as e:
-            self._parts.say(
-                pod, field_path(pod, template.name), "Warning", "FailedPostStartHook", hooks.POST_START_FAILED
-            )
-            raise NotStartedError(Waiting("PostStartHookError", str(e)), kill=container_id) from e
+            say("Warning", "FailedPostStartHook", hooks.POST_START_FAILED)
+            raise NotStartedError(Waiting("PostStartHookError", str(e)), kill=scene.id) from e

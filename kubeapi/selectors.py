@@ -206,3 +206,17 @@ def _checked(key: str, values: list[str]) -> frozenset[str]:
 def _refuse(path: str, value: str, messages: list[str]) -> None:
     if messages:
         raise ValueError(f'{path}: Invalid value: "{value}": {"; ".join(messages)}')
+
+
+def text_of(selector: LabelSelector) -> str:
+    """A LabelSelector as a query writes it, sorted; empty for one that asks for nothing."""
+    said = [f"{key}={value}" for key, value in selector.match_labels.items()]
+    for e in selector.match_expressions:
+        match e.operator:
+            case "In" | "NotIn":
+                said.append(f"{e.key} {e.operator.lower()} ({','.join(sorted(e.values))})")
+            case "Exists":
+                said.append(e.key)
+            case _:
+                said.append(f"!{e.key}")
+    return ",".join(sorted(said))

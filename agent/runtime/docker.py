@@ -13,7 +13,7 @@ import os
 import platform
 import re
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,11 +69,10 @@ class DockerRuntime:
         self._client: Any = None
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
-        self._leaving: set[asyncio.Task[None]] = set()  # execs on their way out
         self._has_pause = False
         self._inspections = Inspections()
         self._shares: dict[str, int] = {}  # of containers that are created, not started
-        self._weighings: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()  # what nobody waits for
 
     def _connect(self) -> Any:
         if self._client is None:
@@ -95,6 +94,11 @@ class DockerRuntime:
 
         pool = self._slow_pool if slow else self._pool
         return await asyncio.get_running_loop().run_in_executor(pool, guarded)
+
+    def _do_beside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     async def info(self) -> EngineInfo:
         """The engine's version, or EngineDownError."""
@@ -240,9 +244,7 @@ class DockerRuntime:
         shares = self._shares.pop(container_id, 0)
         await self._call(lambda c: c.start(container_id))
         if shares:
-            weighing = asyncio.create_task(self._weigh(container_id, shares))
-            self._weighings.add(weighing)
-            weighing.add_done_callback(self._weighings.discard)
+            self._do_beside(self._weigh(container_id, shares))
 
     async def _weigh(self, container_id: str, shares: int) -> None:
         with contextlib.suppress(EngineError):  # it has ended already, or the engine has: nothing to weigh
@@ -325,9 +327,7 @@ class DockerRuntime:
             return ExecResult(code, said[1], said[2])
         finally:
             if session:
-                task = asyncio.create_task(_leave(session, kill=not ended))  # the engine may take its time over that
-                self._leaving.add(task)
-                task.add_done_callback(self._leaving.discard)
+                self._do_beside(_leave(session, kill=not ended))  # the engine may take its time over that
 
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> Attached:
         """A command with its streams open."""
@@ -398,7 +398,7 @@ class DockerRuntime:
 
     async def close(self) -> None:
         """Let go of the engine; what runs goes on."""
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await asyncio.gather(*self._beside, return_exceptions=True)
         if self._client is not None:
             self._client.close()
         for pool in (self._pool, self._slow_pool):

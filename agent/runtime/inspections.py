@@ -106,7 +106,6 @@ def container_of(seen: Mapping[str, Any]) -> Container:
         exit_code=128 if failed else state["ExitCode"],
         oom_killed=state.get("OOMKilled", False),
         error=state.get("Error", "") if failed else "",
-        created_at=_time(seen["Created"]),
         started_at=_time(state["StartedAt"]),
         finished_at=_time(state["FinishedAt"]) or (_time(seen["Created"]) if failed else None),
         image=seen["Config"]["Image"],

@@ -137,7 +137,6 @@ class Container:
     exit_code: int = 0
     oom_killed: bool = False
     error: str = ""
-    created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     image: str = ""

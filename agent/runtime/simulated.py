@@ -198,7 +198,6 @@ class SimulatedRuntime:
             sandbox_id=spec.sandbox_id,
             phase="created",
             crashes=spec.crashes,
-            created_at=self._clock.now(),
             image=spec.image,
             image_id=image.id,
             message_path=spec.message_path,

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controlplane.apiserver.location import Location, UnreachableError
-from controlplane.apiserver.options import query_of
+from controlplane.apiserver.options import integer, query_of
 from controlplane.apiserver.routing import Target, key_of
 from controlplane.apiserver.server import not_allowed
 from controlplane.store import Store
@@ -159,7 +159,7 @@ def container_named(pod: Pod, name: str) -> str:
 def check_log_options(pod: str, query: dict[str, str]) -> None:
     """Raises what Kubernetes answers to PodLogOptions that are none."""
     causes: list[Cause] = []
-    numbers = {name: _number(query, name) for name in ("tailLines", "limitBytes", "sinceSeconds")}
+    numbers = {name: integer(query, name) for name in ("tailLines", "limitBytes", "sinceSeconds")}
     tail, limit, seconds = numbers.values()
     if tail is not None and tail < 0:
         causes.append(invalid("tailLines", tail, "must be greater than or equal to 0"))
@@ -180,13 +180,3 @@ def check_log_options(pod: str, query: dict[str, str]) -> None:
             ) from None
     if causes:
         raise invalid_object("PodLogOptions", "", pod, causes)
-
-
-def _number(query: dict[str, str], name: str) -> int | None:
-    text = query.get(name, "")
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
 from kubeapi.core_v1.types import PersistentVolumeClaim, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
-from kubeapi.meta_v1.types import LabelSelector
 from kubeapi.model import Model
+from kubeapi.selectors import text_of
 from kubeapi.storage_v1.types import StorageClass
 
 ON_THE_WAY = ("", "ContainerCreating", "PodInitializing")
@@ -124,22 +124,8 @@ def _condition(pod: Pod, kind: str) -> str:
     return next((c.status for c in pod.status.conditions if c.type == kind), "")
 
 
-def selector_text(selector: LabelSelector) -> str:
-    """A LabelSelector as the query writes it."""
-    said = [f"{key}={value}" for key, value in selector.match_labels.items()]
-    for e in selector.match_expressions:
-        match e.operator:
-            case "In" | "NotIn":
-                said.append(f"{e.key} {e.operator.lower()} ({','.join(e.values)})")
-            case "Exists":
-                said.append(e.key)
-            case _:
-                said.append(f"!{e.key}")
-    return ",".join(said)
-
-
 def _pods_of(obj: Deployment | ReplicaSet) -> Related:
-    return Related(Pod, labels=selector_text(obj.spec.selector))
+    return Related(Pod, labels=text_of(obj.spec.selector))
 
 
 def _slices_of(obj: Service) -> Related:

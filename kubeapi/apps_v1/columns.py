@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kubeapi.meta_v1.columns import AGE, NAME, column, selector_text
+from kubeapi.meta_v1.columns import AGE, NAME, NONE, column
+from kubeapi.selectors import text_of
 
 TEMPLATE = (
     column("Containers", lambda o: ",".join(c.name for c in o.spec.template.spec.containers), wide=True),
     column("Images", lambda o: ",".join(c.image for c in o.spec.template.spec.containers), wide=True),
-    column("Selector", lambda o: selector_text(o.spec.selector), wide=True),
+    column("Selector", lambda o: text_of(o.spec.selector) or NONE, wide=True),
 )
 DEPLOYMENT = (
     NAME,

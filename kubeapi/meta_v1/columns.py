@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from kubeapi.meta_v1.types import LabelSelector
 from kubeapi.registry import Column
 
 NONE = "<none>"
@@ -49,20 +48,6 @@ def since(moment: datetime | None, now: datetime) -> str:
 def labels_text(labels: Mapping[str, str]) -> str:
     """Labels as one text, sorted."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or NONE
-
-
-def selector_text(selector: LabelSelector) -> str:
-    """A LabelSelector in the form of a query."""
-    found = [f"{key}={value}" for key, value in selector.match_labels.items()]
-    for e in selector.match_expressions:
-        match e.operator:
-            case "In" | "NotIn":
-                found.append(f"{e.key} {e.operator.lower()} ({','.join(sorted(e.values))})")
-            case "Exists":
-                found.append(e.key)
-            case _:
-                found.append(f"!{e.key}")
-    return ",".join(sorted(found)) or NONE
 
 
 def joined(words: Iterable[str]) -> str:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from controlplane.apiserver.readiness import RULES, UNUSED_CLAIM, Rule, Verdict, selector_text
+from controlplane.apiserver.readiness import RULES, UNUSED_CLAIM, Rule, Verdict
 from kubeapi import registry as kinds
 from kubeapi.core_v1.types import PersistentVolumeClaim, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
 from kubeapi.meta_v1.types import LabelSelector
 from kubeapi.model import Model
-from kubeapi.selectors import matches, parse_labels
+from kubeapi.selectors import matches, parse_labels, text_of
 from kubeapi.storage_v1.types import StorageClass
 
 REGISTRY = kinds.load()
@@ -115,4 +115,4 @@ def test_a_selector_in_a_query_selects_what_the_object_does(labels: dict[str, st
         {"key": "old", "operator": "DoesNotExist"},
     ]
     selector = LabelSelector.model_validate({"matchLabels": {"a": "b"}, "matchExpressions": expressions})
-    assert parse_labels(selector_text(selector)).matches(labels) == matches(selector, labels)
+    assert parse_labels(text_of(selector)).matches(labels) == matches(selector, labels)
