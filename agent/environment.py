@@ -27,6 +27,7 @@ ESCAPED = {
     "\\": r"\\",
     '"': r"\"",
 }
+REFERENCE = re.compile(r"\$\$|\$\(([^()]*)\)")
 ANNOTATION = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -76,7 +77,12 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
             return "$"
         return variables.get(match[1], match[0])
 
-    return re.sub(r"\$\$|\$\(([^()]*)\)", replace, text)
+    return REFERENCE.sub(replace, text)
+
+
+def names_in(text: str) -> set[str]:
+    """The NAME of each $(NAME) that `expand` would look up."""
+    return {match[1] for match in REFERENCE.finditer(text) if match[0] != "$$"}
 
 
 def quoted(text: str) -> str:

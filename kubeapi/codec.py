@@ -41,7 +41,7 @@ ZEROS: dict[str, Any] = {"bool": False, "int32": 0, "int64": 0, "float64": 0, "i
 PROBE_HANDLERS = {"exec", "httpGet", "tcpSocket", "grpc"}
 
 
-class Unreadable(ValueError):  # noqa: N818 - what it says of a body
+class UnreadableError(ValueError):
     """A body is no object of its kind; the text is that of Go's decoder."""
 
 
@@ -131,7 +131,7 @@ def decode(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list
     """The object in a JSON body, and warnings. Raises ApiError 400 in Kubernetes' words."""
     try:
         obj, told = read(kind, body, validation)
-    except Unreadable as why:
+    except UnreadableError as why:
         raise _refused(kind, str(why)) from None
     if told and validation == "Strict":
         raise _refused(kind, "strict decoding error: " + ", ".join(told))
@@ -139,7 +139,7 @@ def decode(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list
 
 
 def read(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[str]]:
-    """The object in a JSON body, and what a strict reader refuses of it. Raises Unreadable; ApiError 400 for no object."""
+    """The object in a JSON body, and what a strict reader refuses. Raises UnreadableError; ApiError 400 for no object."""
     unknown: list[str] = []
     try:
         repeated = repeated_fields(body) if validation != "Ignore" else []
@@ -148,7 +148,7 @@ def read(kind: Kind, body: bytes, validation: str = "Warn") -> tuple[Any, list[s
         except pydantic.ValidationError:
             obj, unknown = _slowly(kind, body)
     except RecursionError:
-        raise Unreadable("exceeded max depth") from None
+        raise UnreadableError("exceeded max depth") from None
     _check_type(kind, obj)
     if validation == "Ignore":
         return obj, []
@@ -191,7 +191,7 @@ def _slowly(kind: Kind, body: bytes) -> tuple[Model, list[str]]:
         return kind.model.from_json(orjson.dumps(value)), unknown
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise Unreadable(_in_gos_words(schema, value, first["loc"])) from None
+        raise UnreadableError(_in_gos_words(schema, value, first["loc"])) from None
 
 
 def unrecognized(kind: Kind, body: bytes, why: str) -> ApiError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.environment import ConfigError, expand, references
+from agent.environment import ConfigError, expand, names_in, references
 from agent.objects import Objects, Ref
 from agent.runtime.protocol import Mount, Runtime
 from agent.volumes import atomic, claims, emptydir, hostpath, kernel, subpath
@@ -232,26 +232,12 @@ def _sub_path(mount: VolumeMount, variables: Mapping[str, str]) -> str:
     """The part of the volume that is wanted, with its variables filled in; empty for all of it."""
     wanted = mount.sub_path
     if mount.sub_path_expr:
-        known = _Asked(variables)
-        wanted = expand(mount.sub_path_expr, known)
-        if known.missing:
-            raise ConfigError(f"missing value for {', '.join(sorted(known.missing))}")
+        missing = {name for name in names_in(mount.sub_path_expr) if not variables.get(name)}
+        if missing:
+            raise ConfigError(f"missing value for {', '.join(sorted(missing))}")
+        wanted = expand(mount.sub_path_expr, variables)
     if wanted.startswith("/"):
         raise ConfigError(f"error SubPath `{wanted}` must not be an absolute path")
     if ".." in wanted.split("/"):
         raise ConfigError(f"unable to provision SubPath `{wanted}`: must not contain '..'")
     return wanted
-
-
-class _Asked(dict[str, str]):
-    """Variables that remember which of them were asked for in vain."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        super().__init__(variables)
-        self.missing: set[str] = set()
-
-    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
-        value = super().get(name, "")
-        if not value:
-            self.missing.add(name)
-        return value or default

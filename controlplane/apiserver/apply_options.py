@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar, get_args
 
 from controlplane.apiserver.options import flag, query_of
 from kubeapi import codec, selectors
@@ -17,6 +18,8 @@ PARAMETERS = {
     "POST": (*SHARED, "force", "fieldManager", "fieldValidation", "prune", "selector"),
     "DELETE": (*SHARED, "propagationPolicy"),
 }
+VALIDATIONS: tuple[codec.Validation, ...] = get_args(codec.Validation)
+V = TypeVar("V", bound=str)
 WAITS = {"POST": "ready", "DELETE": "deleted"}
 
 
@@ -44,7 +47,7 @@ def asked_of(request: Request) -> Asked:
             raise bad_request(f'unknown parameter "{name}" of {request.method} /apply; known are {known}')
     _one_of(query, "wait", ("", waits))
     _one_of(query, "dryRun", ("", "All", "true", "false", "1", "0"))
-    validation = _one_of(query, "fieldValidation", ("Strict", "Warn", "Ignore"))
+    validation = _one_of(query, "fieldValidation", VALIDATIONS)
     prune, selector = flag(query, "prune"), query.get("selector", "")
     if prune != bool(selectors.parse_labels(selector).requirements):
         raise bad_request("prune=true and selector=LABEL=VALUE go together: what is pruned must carry the label")
@@ -53,7 +56,7 @@ def asked_of(request: Request) -> Asked:
         force=flag(query, "force"),
         namespace=query.get("namespace") or "default",
         manager=query.get("fieldManager") or MANAGER,
-        validation=validation,  # type: ignore[arg-type]
+        validation=validation,
         selector=selector,
         # Foreground, so that what an object made is gone as well when the wait for it is over.
         propagation=query.get("propagationPolicy") or ("Foreground" if query.get("wait") else ""),
@@ -62,12 +65,13 @@ def asked_of(request: Request) -> Asked:
     )
 
 
-def _one_of(query: dict[str, str], name: str, supported: tuple[str, ...]) -> str:
+def _one_of(query: dict[str, str], name: str, supported: tuple[V, ...]) -> V:
     value = query.get(name, supported[0])
-    if value not in supported:
-        listed = ", ".join(f'"{s}"' for s in supported if s)
-        raise bad_request(f'{name}: Unsupported value: "{value}": supported values: {listed}')
-    return value
+    for one in supported:
+        if one == value:
+            return one
+    listed = ", ".join(f'"{s}"' for s in supported if s)
+    raise bad_request(f'{name}: Unsupported value: "{value}": supported values: {listed}')
 
 
 def _seconds(text: str) -> float:

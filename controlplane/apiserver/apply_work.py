@@ -17,7 +17,7 @@ from controlplane.apiserver.apply_outcome import End, Key, Outcome, Record, Stat
 from controlplane.apiserver.apply_set import Item, in_order_of_need, refusal_of
 from controlplane.apiserver.apply_wait import until_gone, until_ready, until_there
 from kubeapi import codec, inert
-from kubeapi.client.client import Client, error_of
+from kubeapi.client.client import Client, error_of, meta_of
 from kubeapi.client.transport import Request, Response, Transport
 from kubeapi.core_v1.types import ServiceAccount
 from kubeapi.errors import ApiError, invalid_object
@@ -140,7 +140,7 @@ class Work:
         for kind in self.registry:
             for namespace in sorted(touched) if kind.namespaced else ():
                 for obj in (await self.client.list(kind.model, namespace, labels=self.asked.selector)).items:
-                    meta: Any = obj.metadata  # type: ignore[attr-defined]
+                    meta = meta_of(obj)
                     ours = any(m.manager == self.asked.manager and m.operation == "Apply" for m in meta.managed_fields)
                     item = Item(kind, namespace, meta.name, obj.to_dict())
                     if ours and item.key not in kept and not meta.deletion_timestamp:

@@ -14,7 +14,7 @@ from controlplane.apiserver import scale
 from controlplane.apiserver.bodies import unsupported_media_type
 from controlplane.apiserver.options import Options
 from controlplane.apiserver.routing import Target
-from controlplane.apiserver.writes import Current, Wanted, Writer, Written, check_place, closed_to
+from controlplane.apiserver.writes import Current, Wanted, Writer, Written, check_name, check_place, closed_to
 from kubeapi import codec, unstructured
 from kubeapi.errors import ApiError, bad_request, invalid, invalid_object
 from kubeapi.go_json import syntax_error
@@ -43,12 +43,10 @@ class Patcher:
 
         def change(current: Current) -> Wanted:
             obj, warnings = patched(scale.scale_of(current.copy()) if scaling else current.json)
-            name = obj.metadata.name
-            if not name:
+            if not obj.metadata.name:
                 why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
                 raise bad_request(why)
-            if name != target.name:
-                raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({target.name})")
+            check_name(target, target.kind, obj.metadata)
             check_place(target, obj.metadata)
             return Wanted(scale.scaled(current.copy(), obj) if scaling else obj, warnings)
 
@@ -58,7 +56,7 @@ class Patcher:
     async def apply(self, target: Target, body: bytes, options: Options) -> Written:
         """Server-side apply (KEP-555): merge by ownership; create when there is nothing."""
         kind = target.kind
-        applied, warnings = configuration(kind, body, options.validation)
+        applied = configuration(kind, body)
         schema = schema_of(kind.model)
         manager = Manager(options.manager, "Apply", kind.api_version, target.subresource)
 
@@ -73,9 +71,9 @@ class Patcher:
                 reset=closed_to(kind, target.subresource),
                 empty=schema.empty,
             )
-            obj, more = self.writer.decode(kind, orjson.dumps(value), options)
+            obj, warnings = self.writer.decode(kind, orjson.dumps(value), options)
             check_place(target, obj.metadata)
-            return Wanted(obj, warnings + more, owners)
+            return Wanted(obj, warnings, owners)
 
         if self.writer.store.get(target.key) is None:
             if target.subresource:
@@ -90,8 +88,8 @@ class Patcher:
         return await self.writer.modify(target, lambda current: merged(current.json), options, target.subresource)
 
 
-def configuration(kind: Kind, body: bytes, validation: str) -> tuple[dict[str, Any], list[str]]:
-    """The configuration that is applied, and warnings. Raises 400 when it is none, or of another version."""
+def configuration(kind: Kind, body: bytes) -> dict[str, Any]:
+    """The configuration that is applied. Raises 400 when it is none, or of another version."""
     try:
         applied = codec.parse(body, "application/yaml")
     except ApiError as error:
@@ -104,7 +102,7 @@ def configuration(kind: Kind, body: bytes, validation: str) -> tuple[dict[str, A
         asked, served = (v if "/" in v else f"/{v}" for v in (str(applied["apiVersion"]), kind.api_version))
         why = f"Incorrect version specified in apply patch. Specified patch version: {asked}, expected: {served}"
         raise bad_request(why)
-    return applied, []
+    return applied
 
 
 def patch_of(kind: Kind, media: str, body: bytes, validation: str) -> Callable[[dict[str, Any]], tuple[Any, list[str]]]:
@@ -115,19 +113,17 @@ def patch_of(kind: Kind, media: str, body: bytes, validation: str) -> Callable[[
         raise bad_request(f"error decoding patch: {syntax_error(body) or error}") from None
     repeated = codec.repeated_fields(body) if validation != "Ignore" else []
     schema = schema_of(kind.model)
-    match media:
-        case "application/json-patch+json":
-            repeated = [f'json patch duplicate field "{field}"' for field in repeated]
-            applied: Callable[[Any, Any], Any] = json_patch.apply
-        case "application/merge-patch+json" | "application/strategic-merge-patch+json":
-            repeated = [f'duplicate field "{field}"' for field in repeated]
-            if not isinstance(patch, dict):
-                found = codec.json_type(patch)
-                why = f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
-                raise bad_request(f"error decoding patch: {why}" if media == MERGE else why)
-            applied = merge.apply
-        case _:
-            raise unsupported_media_type()
+    if media == JSON_PATCH:
+        repeated = [f'json patch duplicate field "{field}"' for field in repeated]
+    elif media in (MERGE, STRATEGIC):
+        repeated = [f'duplicate field "{field}"' for field in repeated]
+        if not isinstance(patch, dict):
+            found = codec.json_type(patch)
+            why = f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+            raise bad_request(f"error decoding patch: {why}" if media == MERGE else why)
+    else:
+        raise unsupported_media_type()
+    applied: Callable[[Any, Any], Any] = json_patch.apply if media == JSON_PATCH else merge.apply
 
     def patched(current: dict[str, Any]) -> tuple[Any, list[str]]:
         wanted = strategic.apply(current, patch, schema) if media == STRATEGIC else applied(current, patch)
@@ -136,7 +132,7 @@ def patch_of(kind: Kind, media: str, body: bytes, validation: str) -> Callable[[
         why = unstructured.misfit(wanted, schema) if media == STRATEGIC else ""
         try:
             obj, told = codec.read(kind, orjson.dumps(wanted), validation)
-        except codec.Unreadable as error:
+        except codec.UnreadableError as error:
             why = why or str(error)
         told = repeated + told
         if not why and told and validation == "Strict":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubeapi.core_v1.types import (
     EmptyDirVolumeSource,
+    ObjectFieldSelector,
     PersistentVolume,
     PersistentVolumeClaim,
     PersistentVolumeClaimSpec,
@@ -69,9 +70,9 @@ def default_pod_volume(volume: Volume) -> None:
     _default_cloud_source(volume)
 
 
-def _default_api_version(ref: object) -> None:
-    if ref is not None and not ref.api_version:  # type: ignore[attr-defined]
-        ref.api_version = "v1"  # type: ignore[attr-defined]
+def _default_api_version(ref: ObjectFieldSelector | None) -> None:
+    if ref is not None and not ref.api_version:
+        ref.api_version = "v1"
 
 
 def _default_cloud_source(source: object) -> None:
