@@ -1,0 +1,1 @@
+"""What this machine is made of, read off its kernel: every fact with its evidence."""
