@@ -1,6 +1,6 @@
 """Reading with evidence: each value keeps where it was read and what stood there, and nothing secret is read at all.
 
-Everything goes through a `Tree`, a root under which /proc and /sys lie, so that a captured machine is read like the real one.
+Everything goes through a `Tree`, a root under which /proc and /sys lie, so that a captured machine reads like a real one.
 A file that is missing, forbidden or broken is an answer, never an exception: discovery has to stand on any machine.
 """
 

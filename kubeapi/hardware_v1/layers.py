@@ -43,7 +43,7 @@ class Fact(Model):
 class Part(Model):
     """A thing of the tower. id is stable (`kernel`, `nic/eth0`, `link/NETNS/INDEX`, `netns/INODE`, `pod/NAMESPACE/NAME`,
     `container/ID`); kind is its word (machine, cpu, memory, disk, hypervisor, vm, kernel, nic, bridge, veth, tap, netns,
-    route, nat, service, engine, containerd, shim, pod, container, process); `on` the id of what it stands on or is inside of;
+    route, nat, service, engine, containerd, shim, pod, container, process); `on` the id of what it stands on or is in;
     object the API's object that it is or belongs to."""
 
     id: str

@@ -15,7 +15,7 @@ State = Literal["predicted", "seen", "differs", "missed", "declared"]
 
 
 class Sighting(Model):
-    """What one witness (`tracefs`, `nft`, `conntrack`) says of a hop. available is whether the kernel offers this witness for
+    """What one witness (`tracefs`, `nft`, `conntrack`) says of a hop. available is whether the kernel offers it for
     this hop at all; saw is empty where it offers it and saw nothing."""
 
     witness: str
@@ -27,7 +27,7 @@ class Sighting(Model):
 class Hop(Model):
     """One station of the packet. part is its id in `Layers` (may be empty: a declared machine's switch); netns the id of the
     network namespace that it is in; says tells in words what happens to the packet here, and `microseconds` when it was
-    there, counted from the first sighting. state: predicted (not probed), seen, differs (says and sightings tell how), missed
+    there, counted from the first sighting. state: predicted (not probed), seen, differs (sightings tell how), missed
     (a witness that could have seen it did not) or declared (told by a Machine, cannot be seen)."""
 
     part: str = ""
