@@ -30,6 +30,7 @@ images: engine ## the example's images, built where they are missing
 	@scripts/images.sh
 
 test: images ## every test
+	@scripts/test_packages.sh
 	@$(BIN)/pytest
 
 bench: images ## ours beside the bare engine, measured: some minutes
