@@ -7,15 +7,16 @@ and a good part of its start.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import aiohttp
 import yarl
 
-from controlplane.apiserver.location import Location, UnreachableError
+from controlplane.apiserver.location import HOP_BY_HOP, Location, UnreachableError
 from kubeapi.client.transport import Response
 
 CONNECT_SECONDS = 10
+OUR_OWN = {"date", "server"}  # headers that the API server's answers have already
 
 
 class Agents:
@@ -24,21 +25,36 @@ class Agents:
     def __init__(self, tls: ssl.SSLContext) -> None:
         # No total limit: a followed log lives for hours.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls, limit=0), timeout=timeout)
+        # What is said is passed on, not understood: neither unpacked nor followed elsewhere.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+            timeout=timeout,
+            auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding", "Content-Type", "User-Agent"),
+        )
 
     async def close(self) -> None:
         """Release connections."""
         await self._session.close()
 
-    async def get(self, where: Location) -> Response:
+    async def send(
+        self, where: Location, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Response:
         """An agent's answer, good ones as a stream of chunks. UnreachableError."""
         try:
-            answer = await self._session.get(_url(where), server_hostname=where.node)
-            headers = [("content-type", answer.headers.get("content-type", "text/plain"))]
+            answer = await self._session.request(
+                method,
+                _url(where),
+                headers=headers,
+                data=body or None,
+                server_hostname=where.node,
+                allow_redirects=False,
+            )
+            told = [(k.lower(), v) for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP | OUR_OWN]
             if answer.status < 300:
-                return Response(answer.status, headers, stream=_chunks(answer))
+                return Response(answer.status, told, stream=_chunks(answer))
             async with answer:
-                return Response(answer.status, headers, await answer.read())
+                return Response(answer.status, told, await answer.read())
         except (aiohttp.ClientError, OSError) as error:
             raise UnreachableError(dial_error(where, error)) from error
 

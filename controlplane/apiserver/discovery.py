@@ -30,6 +30,7 @@ SUBRESOURCE_KINDS: dict[str, dict[str, Any]] = {
     "exec": {"kind": "PodExecOptions", "verbs": ["create", "get"]},
     "attach": {"kind": "PodAttachOptions", "verbs": ["create", "get"]},
     "portforward": {"kind": "PodPortForwardOptions", "verbs": ["create", "get"]},
+    "proxy": {"kind": "NodeProxyOptions", "verbs": ["create", "delete", "get", "patch", "update"]},
     "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest", "verbs": ["create"]},
 }
 

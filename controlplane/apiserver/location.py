@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import socket
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+
+# Headers of one connection (RFC 9110, 7.6.1) and of one body's framing: never passed on.
+HOP_BY_HOP = frozenset(
+    {
+        "connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
 
 
 class Location(NamedTuple):
@@ -24,7 +32,7 @@ class Location(NamedTuple):
     @property
     def shown(self) -> str:
         """The URL, as people know it."""
-        return f"https://{self.authority}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")
+        return f"https://{self.authority}{quote(self.path)}" + (f"?{urlencode(self.query)}" if self.query else "")
 
     @property
     def url(self) -> str:

@@ -1,8 +1,9 @@
-"""Logs, exec, attach and port-forward of a pod, fetched from the agent of its node.
+"""Logs, exec, attach and port-forward of a pod, fetched from the agent of its node; and whatever the agent answers.
 
 A request is checked here in Kubernetes' order and words: the pod, its container, whether it has a node, where that node's
 agent listens. Logs are then an answer of chunks as any other (`logs`); the others become a connection that stays open both
-ways (`connect`), which `tunnel.py` pumps. `agents.py` does the dialing.
+ways (`connect`), which `tunnel.py` pumps. `/api/v1/nodes/NODE/proxy/PATH` passes PATH to the agent and its answer back, as
+they are (`proxy`). `agents.py` does the dialing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import ssl
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
-from controlplane.apiserver.location import Location, UnreachableError
+from controlplane.apiserver.location import HOP_BY_HOP, Location, UnreachableError
 from controlplane.apiserver.options import integer, query_of
 from controlplane.apiserver.routing import Target, key_of
 from controlplane.apiserver.server import not_allowed
@@ -31,6 +33,7 @@ AGENT_PORT = 10250
 COMMANDS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 PROTOCOLS = {"exec": COMMANDS, "attach": COMMANDS, "portforward": ("SPDY/3.1+portforward.k8s.io",)}
 FLAGS = ("1", "true")
+NOT_FOR_AGENTS = HOP_BY_HOP | {"authorization", "cookie"}  # who asks was settled here
 NO_SPDY = "SPDY is not served: use a client that speaks WebSocket, as kubectl does since 1.31"
 
 
@@ -60,12 +63,26 @@ class NodeProxy:
         passed = [(k, v) for k, v in request.query if k not in ("container", "pretty", "insecureSkipTLSVerifyBackend")]
         where = self._location(pod, "containerLogs", container, passed)
         try:
-            answer = await self._agents().get(where)
+            answer = await self._agents().send(where)
         except UnreachableError as error:
             raise ApiError(500, "", f'Get "{where.shown}": {error}') from error
         if answer.stream is None:
             raise refused(target, answer.status, answer.body.decode(errors="replace"))
         return answer
+
+    async def proxy(self, target: Target, request: Request) -> Response:
+        """Any method at nodes/NODE/proxy/PATH: the agent's answer, a long one as it comes (NodeProxyOptions)."""
+        if not target.rest and request.method in ("GET", "HEAD"):  # relative links of an answer need the slash
+            query = f"?{urlencode(request.query)}" if request.query else ""
+            return Response(301, [("location", f"{quote(request.path)}/{query}")])
+        where = self._door(*node_named(target.name), target.rest or "/", request.query)
+        kept = {k.lower(): v for k, v in request.headers.items() if k.lower() not in NOT_FOR_AGENTS}
+        passed = {k: v for k, v in kept.items() if not k.startswith("impersonate-")}
+        try:
+            return await self._agents().send(where, request.method, passed, request.body)
+        except UnreachableError as error:
+            why = f"error trying to reach service: {error}"
+            raise ApiError(503, "ServiceUnavailable", why, details={}) from error
 
     async def plain(self, target: Target, request: Request) -> Response:
         """Exec, attach or port-forward asked for without a WebSocket: the refusal that a WebSocket would get, or why not."""
@@ -75,7 +92,7 @@ class NodeProxy:
         if not request.headers.get("upgrade"):
             raise bad_request("Upgrade request required")
         try:
-            healthy = await self._agents().get(where._replace(path="/healthz", query=()))
+            healthy = await self._agents().send(where._replace(path="/healthz", query=()))
         except UnreachableError as error:
             raise ApiError(500, "", f"error dialing backend: {error}") from error
         if healthy.stream:
@@ -108,7 +125,11 @@ class NodeProxy:
         return Pod.from_json(entry.value)
 
     def _location(self, pod: Pod, verb: str, container: str, query: Sequence[tuple[str, str]]) -> Location:
-        name = pod.spec.node_name
+        path = "/".join(("", verb, pod.metadata.namespace, pod.metadata.name, *((container,) if container else ())))
+        return self._door(pod.spec.node_name, "", path, query)
+
+    def _door(self, name: str, asked_port: str, path: str, query: Sequence[tuple[str, str]]) -> Location:
+        """A path at a node's agent. A port may be asked for by number, if it is the agent's."""
         kind = self._registry.of(Node)
         entry = self._store.get(key_of(kind, "", name))
         if entry is None:
@@ -119,7 +140,8 @@ class NodeProxy:
         if not address:
             raise ApiError(500, "", f"no preferred addresses found; known addresses: {[*addresses.values()]}")
         port = node.status.daemon_endpoints.kubelet_endpoint.port or AGENT_PORT
-        path = "/".join(("", verb, pod.metadata.namespace, pod.metadata.name, *((container,) if container else ())))
+        if asked_port and asked_port != str(port):
+            raise bad_request(f"only the agent of node {name} is reached this way, at its port {port}")
         return Location(name, address, port, path, tuple(query))
 
     def _agents(self) -> Agents:
@@ -128,6 +150,16 @@ class NodeProxy:
 
             self._opened = Agents(self._tls)
         return self._opened
+
+
+def node_named(name: str) -> tuple[str, str]:
+    """Node and port of `[https:]NAME[:PORT]` (utilnet.SplitSchemeNamePort); an agent speaks HTTPS only."""
+    match name.split(":"):
+        case [node] | ["https" | "", node, ""] if node:
+            return node, ""
+        case [node, port] | ["https" | "", node, port] if node and port:
+            return node, port
+    raise bad_request(f'invalid node request "{name}"')
 
 
 def refused(target: Target, status: int, text: str) -> ApiError:

@@ -1,7 +1,7 @@
 """A URL path becomes what it names: a kind, perhaps a namespace, a name, a subresource. No route is written per kind.
 
-`/api/v1/namespaces/NS/pods/NAME/log` and `/apis/GROUP/VERSION/...` are all there is. A path that no row of the registry
-serves is None, which the server answers with 404.
+`/api/v1/namespaces/NS/pods/NAME/log` and `/apis/GROUP/VERSION/...` are all there is; what stands behind `proxy` is a path of
+whom it leads to. A path that no row of the registry serves is None, which the server answers with 404.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from kubeapi.registry import Kind, Registry
 EXTRA_SUBRESOURCES = {
     "pods": ("attach", "binding", "eviction", "exec", "log", "portforward"),
     "namespaces": ("finalize",),
+    "nodes": ("proxy",),
     "serviceaccounts": ("token",),
 }
 
 
 class Target(NamedTuple):
-    """What a request is about; an empty name is the collection, an empty namespace all of them."""
+    """What a request is about; an empty name is the collection, an empty namespace all of them, rest the path behind a
+    `proxy` (`/layers`)."""
 
     kind: Kind
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    rest: str = ""
 
     @property
     def key(self) -> str:
@@ -68,9 +71,12 @@ def route(registry: Registry, path: str) -> Target | None:
         namespace, rest = rest[1], rest[2:]
     if not rest or (kind := registry.resource(group, version, rest[0])) is None:
         return None
-    name, subresource = rest[1] if len(rest) > 1 else "", "/".join(rest[2:])
+    name, subresource, further = "".join(rest[1:2]), "".join(rest[2:3]), rest[3:]
     if (namespace and not kind.namespaced) or (name and kind.namespaced and not namespace):
         return None
-    if subresource and subresource.split("/")[0] not in subresources(kind):
+    if subresource and subresource not in subresources(kind):
         return None
-    return Target(kind, namespace, name, subresource)
+    if subresource == "proxy":
+        slash = "/" if path.endswith("/") else ""
+        return Target(kind, namespace, name, subresource, "".join(f"/{part}" for part in further) + slash)
+    return None if further else Target(kind, namespace, name, subresource)

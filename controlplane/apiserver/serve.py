@@ -48,7 +48,7 @@ async def serve(
     to_agents = ssl.create_default_context(cafile=certs.ensure_authority(data_dir))
     to_agents.load_cert_chain(*certs.ensure_agent_client(data_dir))
     nodes = NodeProxy(store, registry, to_agents)
-    subresources = {"serviceaccounts/token": tokens.create, "pods/log": nodes.logs}
+    subresources = {"serviceaccounts/token": tokens.create, "pods/log": nodes.logs, "nodes/proxy": nodes.proxy}
     subresources |= {f"pods/{verb}": nodes.plain for verb in PROTOCOLS}
     reviews = Reviews(clock)
     doors = Doors({WHO_AM_I: reviews.who, WHAT_MAY_I: reviews.may}, subresources)

@@ -30,6 +30,9 @@ def registry() -> Registry:
         ("/api/v1/namespaces/shop", Target(NAMESPACES, "", "shop")),
         ("/api/v1/namespaces/shop/finalize", Target(NAMESPACES, "", "shop", "finalize")),
         ("/api/v1/nodes/n1", Target(NODES, "", "n1")),
+        ("/api/v1/nodes/n1/proxy", Target(NODES, "", "n1", "proxy")),
+        ("/api/v1/nodes/n1/proxy/", Target(NODES, "", "n1", "proxy", "/")),
+        ("/api/v1/nodes/n1/proxy/layers/memory", Target(NODES, "", "n1", "proxy", "/layers/memory")),
         ("/apis/apps/v1/namespaces/a/deployments/b/scale", Target(DEPLOYMENTS, "a", "b", "scale")),
     ],
 )
@@ -49,6 +52,7 @@ def test_a_path_names_kind_namespace_name_and_subresource(registry: Registry, pa
         "/apis/apps/v9/deployments",
         "/apis/apps/v1/namespaces/a/deployments/b/log",
         "/api/v1/nodes/n1/scale",
+        "/api/v1/namespaces/shop/pods/web/status/more",
     ],
 )
 def test_what_no_row_serves_is_not_found(registry: Registry, path: str) -> None:
@@ -63,6 +67,6 @@ def test_a_collections_prefix_covers_exactly_its_keys() -> None:
 
 
 def test_subresources_follow_the_row() -> None:
-    assert subresources(NODES) == ()
+    assert subresources(NODES) == ("proxy",)
     assert subresources(DEPLOYMENTS) == ("status", "scale")
     assert "binding" in subresources(PODS)
