@@ -28,7 +28,12 @@ def parse(value: str | int | float) -> Decimal:
 
 def canonical(value: str | int | float) -> str:
     """The quantity as Kubernetes prints it: no fraction, the largest suffix that allows that, in the format given."""
-    number, form = _read(str(value))
+    return _printed(str(value))
+
+
+@lru_cache(4096)  # the same few amounts, over and over
+def _printed(text: str) -> str:
+    number, form = _read(text)
     whole = number == number.to_integral_value(context=EXACT)
     if number == 0:
         return "0"
@@ -43,7 +48,7 @@ def canonical(value: str | int | float) -> str:
     return f"{count}{SUFFIX_OF[power] if form != 'exponent' else f'e{power}' if power else ''}"
 
 
-@lru_cache(4096)  # the same few amounts, over and over
+@lru_cache(4096)
 def _read(text: str) -> tuple[Decimal, str]:
     """The number and the format it was written in: binary, decimal or exponent."""
     found = SHAPE.fullmatch(text)

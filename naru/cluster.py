@@ -24,7 +24,7 @@ from kubeapi import registry as kinds
 from kubeapi.client.client import Client
 from kubeapi.clock import SystemClock
 from naru.config import ClusterConfig
-from naru.processes import tell_ready
+from naru.processes import spare_collector, tell_ready
 
 HISTORY = 10_000  # revisions kept for watches and older lists
 
@@ -72,6 +72,7 @@ async def run_control_plane(
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with control_plane(data_dir, config, controllers):
         tell_ready(ready_fd)
+        spare_collector()
         await stopped.wait()
 
 

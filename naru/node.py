@@ -19,7 +19,7 @@ from kubeapi.client.client import Client
 from kubeapi.client.http import HttpTransport
 from kubeapi.clock import SystemClock
 from naru.config import ClusterConfig
-from naru.processes import tell_ready
+from naru.processes import spare_collector, tell_ready
 
 STOP_GRACE = 10.0
 
@@ -59,6 +59,7 @@ async def run_agent(data_dir: pathlib.Path, config: ClusterConfig, ready_fd: int
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with node(data_dir, config):
         tell_ready(ready_fd)
+        spare_collector()
         await stopped.wait()
 
 
