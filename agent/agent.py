@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from agent.hardware.doors import add_doors
+from agent.hardware.view import NodeView
 from agent.images import Images
 from agent.network.config import NetworkConfig
 from agent.network.network import NodeNetwork
@@ -75,7 +78,17 @@ class Agent:
         self._objects = Objects(client, self._services)
         self._recorder = Recorder(client, "kubelet", config.node, clock=clock)
         self._reporter = Reporter(client)
-        self._server = AgentServer(runtime, self._pods.get, tls)
+        self._network_config: NetworkConfig | None = None
+        view = NodeView(
+            name=config.node,
+            clock=clock,
+            runtime=runtime,
+            pods=self._pods.list,
+            services=self._services.list,
+            slices=self._slices.list,
+            network=lambda: self._network_config,
+        )
+        self._server = AgentServer(runtime, self._pods.get, tls, functools.partial(add_doors, view=view))
         self._reclaimer = Reclaimer(client, runtime, self._recorder, config.node)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,7 +178,7 @@ class Agent:
 
     async def _network(self, pod_cidr: str) -> NodeNetwork:
         c = self._config
-        made = NetworkConfig(c.cluster, c.node, pod_cidr, c.pod_range, c.service_range)
+        made = self._network_config = NetworkConfig(c.cluster, c.node, pod_cidr, c.pod_range, c.service_range)
         network = NodeNetwork(made, self._services, self._slices)
         while True:
             try:

@@ -1,4 +1,5 @@
-"""The agent's own server: logs, exec, attach and port-forward of this node's pods, for the API server alone.
+"""The agent's own server: logs, exec, attach and port-forward of this node's pods, for the API server alone; and the layers
+beneath them (`hardware/doors.py`).
 
 HTTPS on the node with mutual TLS: the caller must show the API server's certificate, signed by the cluster's CA. Paths and
 query are the kubelet's (`/containerLogs/NAMESPACE/POD/CONTAINER`, `/exec/...`, `/attach/...`), and so are the words of a
@@ -32,10 +33,17 @@ Opener = Callable[[Pod, Template, streams.Wanted], Awaitable[tuple[ExecSession, 
 
 
 class AgentServer:
-    """Serves the containers of one runtime. pods(namespace, name) gives a pod of this node; tls demands a certificate."""
+    """Serves the containers of one runtime. pods(namespace, name) gives a pod of this node; tls demands a certificate;
+    more(app) adds what else the node answers."""
 
-    def __init__(self, runtime: Runtime, pods: Callable[[str, str], Pod | None], tls: ssl.SSLContext) -> None:
-        self._runtime, self._pods, self._tls = runtime, pods, tls
+    def __init__(
+        self,
+        runtime: Runtime,
+        pods: Callable[[str, str], Pod | None],
+        tls: ssl.SSLContext,
+        more: Callable[[web.Application], None] = lambda app: None,
+    ) -> None:
+        self._runtime, self._pods, self._tls, self._more = runtime, pods, tls, more
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -46,6 +54,7 @@ class AgentServer:
         app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
         app.router.add_get("/attach/{namespace}/{pod}/{container}", self._attach)
         app.router.add_get("/portForward/{namespace}/{pod}", self._port_forward)
+        self._more(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=STOP_GRACE)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, ssl_context=self._tls)

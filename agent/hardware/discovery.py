@@ -1,0 +1,67 @@
+"""The layers of this machine as one document, made when somebody asks and kept until something has changed.
+
+Reading blocks (files, netlink), so it runs in one thread of its own, where readers also come one after another. Who asks
+while it runs gets the same answer. A document lives until the kernel speaks of a device, an address, a route, a neighbour
+or a rule, and FRESH seconds at most, because processes and counters change without a word. Between two questions nothing is
+done at all: after its first word the kernel is not listened to until somebody asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from agent.hardware.events import Changes
+from agent.hardware.findings import Findings
+from agent.hardware.view import NodeView
+from kubeapi.hardware_v1.layers import Layers
+from kubeapi.meta_v1.types import ObjectMeta
+
+FRESH = 2.0
+
+
+class Discovery:
+    """Gives the newest layers of a node."""
+
+    def __init__(self, view: NodeView) -> None:
+        self._view = view
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="discovery")
+        self._reading: asyncio.Task[Layers] | None = None
+        self._kept: tuple[float, Layers] | None = None
+        self._changes: Changes | None = None
+
+    async def layers(self) -> Layers:
+        """The document, shared: not to be changed."""
+        if self._kept and time.monotonic() - self._kept[0] < FRESH and self._changes and not self._changes.seen:
+            return self._kept[1]
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read(), name="discovery")
+            self._reading.add_done_callback(self._has_read)
+        return await asyncio.shield(self._reading)  # who asked and left takes it from nobody else
+
+    async def close(self) -> None:
+        """Listen to the kernel no longer."""
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        if self._changes:
+            self._changes.close()
+            self._changes = None
+        self._thread.shutdown(wait=False)
+
+    def _has_read(self, _: asyncio.Task[Layers]) -> None:
+        self._reading = None
+
+    async def _read(self) -> Layers:
+        began = time.monotonic()
+        if self._changes:
+            self._changes.close()
+        self._changes = Changes(asyncio.get_running_loop())  # from before anything is read: no change is missed
+        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._observe)
+        self._kept = began, made
+        return made
+
+    def _observe(self) -> Layers:
+        findings = Findings()
+        return findings.document(ObjectMeta(name=self._view.name, creation_timestamp=self._view.clock.now()))

@@ -1,0 +1,47 @@
+"""The agent's doors to the layers beneath: what the API passes on from /api/v1/nodes/NODE/proxy/PATH is answered here.
+
+Nothing of it is imported before somebody asks: a node that nobody looks into stays as small as it was.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from agent.hardware.view import NodeView
+
+if TYPE_CHECKING:
+    from agent.hardware.discovery import Discovery
+    from kubeapi.model import Model
+
+
+def add_doors(app: web.Application, view: NodeView) -> None:
+    """Add all doors to the agent's server.
+
+    A new door is an `async def` beside these that takes the request, imports what it needs, reads `view` or asks
+    `discovery()` for the layers, and returns `document(MODEL)`; and an `app.router.add_get` (or `add_post`) of its path
+    below. What a person asked wrongly is `raise web.HTTPBadRequest(text=WHY)`. Work that blocks goes to a thread.
+    """
+
+    @functools.cache
+    def discovery() -> Discovery:
+        from agent.hardware.discovery import Discovery
+
+        return Discovery(view)
+
+    async def layers(_: web.Request) -> web.Response:
+        return document(await discovery().layers())
+
+    async def close(_: web.Application) -> None:
+        if discovery.cache_info().currsize:
+            await discovery().close()
+
+    app.router.add_get("/layers", layers)
+    app.on_cleanup.append(close)
+
+
+def document(model: Model) -> web.Response:
+    """A document as JSON, encoded once."""
+    return web.Response(body=model.to_json(), content_type="application/json")
