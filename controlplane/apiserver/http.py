@@ -1,4 +1,4 @@
-"""HTTP around the API server: one catch-all route of FastAPI, one for WebSockets, TLS, and a unix socket beside it.
+"""HTTP around the API server: a catch-all route, one for WebSockets, those of the page; TLS, and a unix socket beside it.
 
 Who asks, and whether it may, is settled here; what is answered, in `server.py`. The unix socket is for those the file system
 lets in (0600).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,8 @@ from controlplane.apiserver.certs import ensure_certificate
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
 from controlplane.apiserver.routing import route
 from controlplane.apiserver.server import LARGEST_BODY, ApiServer, refusal
+from controlplane.dashboard.routes import Dashboard
+from controlplane.dashboard.sessions import Either, Sessions
 from kubeapi.client.transport import Request, Response
 from kubeapi.errors import ApiError, bad_request
 
@@ -38,13 +41,14 @@ class ListenError(Exception):
     """A server ended before it was asked to, for example because its port is taken."""
 
 
-def application(server: ApiServer, nodes: NodeProxy, who: Who) -> FastAPI:
-    """The ASGI application: `who` says who asks, `nodes` takes the connections that go on to a node."""
+def application(server: ApiServer, nodes: NodeProxy, tokens: Who, sessions: Sessions) -> FastAPI:
+    """The ASGI application: `tokens` and `sessions` say who asks, `nodes` takes the connections that go on to a node."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    who = Either(tokens, sessions)
 
     async def handle(http: HttpRequest) -> HttpResponse:
         try:
-            request = admitted(server, who, http, http.method)
+            request = admitted(server, who, http, asked(http, http.method))
         except ApiError as error:
             return plain(refusal(error))
         request.body = await read_body(http)
@@ -52,7 +56,7 @@ def application(server: ApiServer, nodes: NodeProxy, who: Who) -> FastAPI:
 
     async def connect(socket: WebSocket) -> None:
         try:
-            request = admitted(server, who, socket, "GET")
+            request = admitted(server, who, socket, asked(socket, "GET"))
             target = route(server.registry, request.path)
             if target is None or target.subresource not in PROTOCOLS:
                 raise bad_request("only exec, attach and portforward of pods are served over WebSocket")
@@ -62,15 +66,20 @@ def application(server: ApiServer, nodes: NodeProxy, who: Who) -> FastAPI:
         except ApiError as error:
             await socket.send_denial_response(plain(refusal(error)))
 
+    app.router.routes += Dashboard(server, sessions, functools.partial(admitted, server, who)).routes()
     app.add_api_route("/{path:path}", handle, methods=METHODS, include_in_schema=False, response_model=None)
     app.add_api_websocket_route("/{path:path}", connect)
     return app
 
 
-def admitted(server: ApiServer, who: Who, connection: HTTPConnection, method: str) -> Request:
-    """The request that a connection begins, without its body, if its user may make it; 401 and 403 otherwise."""
+def asked(connection: HTTPConnection, method: str) -> Request:
+    """The request that a connection begins, without its body."""
     query = tuple(connection.query_params.multi_items())
-    request = Request(method, connection.url.path, query, connection.headers)
+    return Request(method, connection.url.path, query, connection.headers)
+
+
+def admitted(server: ApiServer, who: Who, connection: HTTPConnection, request: Request) -> Request:
+    """The request with its user, whom the connection's headers name, if that one may make it; 401 and 403 otherwise."""
     identity = who.identity(connection.headers)
     if identity is None and (request.path not in OPEN_PATHS or "authorization" in connection.headers):
         raise ApiError(401, "Unauthorized", "Unauthorized")
@@ -125,9 +134,10 @@ async def serving(
     tls: dict[str, Any] = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key), "host": host, "port": port}
     # A client that left while its input was not read is known by its silence; kubectl itself bears 60 s of it.
     common |= {"ws_ping_interval": 30, "ws_ping_timeout": 60}
+    sessions = Sessions(server.clock, port)
     configs = [
-        uvicorn.Config(application(server, nodes, who), **common, **tls),
-        uvicorn.Config(application(server, nodes, Anyone()), uds=str(socket), **common),
+        uvicorn.Config(application(server, nodes, who, sessions), **common, **tls),
+        uvicorn.Config(application(server, nodes, Anyone(), sessions), uds=str(socket), **common),
     ]
     listeners = [Listener(config) for config in configs]
     running = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]

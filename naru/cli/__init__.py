@@ -13,7 +13,19 @@ import sys
 
 from naru.config import DEFAULT_DATA_DIR
 
-COMMANDS = ("up", "down", "status", "apply", "delete", "layers", "kubeconfig", "kubectl", "server", "agent")
+COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "apply",
+    "delete",
+    "layers",
+    "dashboard",
+    "kubeconfig",
+    "kubectl",
+    "server",
+    "agent",
+)
 
 
 class CommandError(Exception):

@@ -1,0 +1,143 @@
+/**
+ * What the drawing of a path shows, decided from the documents alone (no DOM, no sizes): which things stand on stage, in
+ * which column and lane, which are only counted, and in what order the packet meets them.
+ *
+ * Columns go from the machine's NIC to the pod. A packet that leaves one pod for another passes them to the left and comes
+ * back to the right, so there are two lanes: `from` above, `to` below, and `middle` for what both sides share.
+ */
+
+/** The columns, left to right. */
+export const STAGES = ["nic", "nat", "switch", "port", "inner", "pod"];
+
+/** What stands beneath all columns, from the top. */
+export const FLOORS = ["runtime", "kernel", "hypervisor", "hardware"];
+
+const STAGE_OF_KIND = {
+  nic: "nic", bond: "nic", team: "nic", bridge: "switch", pod: "pod", container: "pod", process: "pod",
+  veth: "port", tap: "port", tun: "port", vlan: "port", macvlan: "port", ipvlan: "port", vxlan: "port", wireguard: "port",
+};
+const DEVICES = new Set(["nic", "bond", "bridge", "loopback", "dummy", "veth", "tap", "tun", "vlan", "macvlan", "ipvlan", "vxlan"]);
+const SHARED = new Set(["nic", "nat", "switch"]);
+const SHOWN_ON_FLOOR = 6;
+
+/** Both documents' parts by id, and who is whose: made once per document, asked often. */
+export function index(layers) {
+  const parts = new Map(layers.parts.map((part) => [part.id, part]));
+  const upon = new Map();
+  for (const part of layers.parts) if (part.on) upon.set(part.on, [...(upon.get(part.on) ?? []), part]);
+  const podOfNetns = new Map();
+  for (const part of layers.parts) if (part.kind === "pod" && part.on.startsWith("netns/")) podOfNetns.set(part.on, part.id);
+  return { layers, parts, upon, podOfNetns };
+}
+
+/** The network namespace (`netns/INODE`) that a part is in, or "". */
+export function netnsOf(part) {
+  const [group, inode] = part.id.split("/");
+  return group === "link" || group === "route" ? `netns/${inode}` : part.on?.startsWith("netns/") ? part.on : "";
+}
+
+/** The column of a thing. In a pod's namespace all but its devices is the pod's; else rules and routes stand at the NAT. */
+export function stageOf(kind, netns, podOfNetns) {
+  if (podOfNetns.has(netns)) return DEVICES.has(kind) ? "inner" : "pod";
+  return STAGE_OF_KIND[kind] ?? "nat";
+}
+
+/**
+ * The scene of a trace over layers.
+ *
+ * nodes: what is drawn on its own, each {key, part, hops, kind, name, stage, lane, pod}; route: keys in the packet's order, one
+ * per hop; pods: the frames, {key, part, lane}; counts: {key, stage, parts} of what is not on the path; floors: {key, floor,
+ * parts, rest}; horizons: texts.
+ */
+export function sceneOf(known, trace) {
+  const hops = trace?.hops ?? [];
+  const { nodes, route } = nodesOf(known, hops);
+  const pods = framesOf(known, nodes);
+  addContainers(known, nodes, pods);
+  return {
+    nodes: [...nodes.values()],
+    route,
+    pods,
+    counts: countsOf(known, nodes, pods),
+    floors: floorsOf(known, pods),
+    horizons: known.layers.horizons ?? [],
+  };
+}
+
+function nodesOf(known, hops) {
+  const stages = hops.map((hop) => stageOf(hop.kind, netnsName(hop.netns), known.podOfNetns));
+  const first = stages.findIndex((stage) => SHARED.has(stage));
+  const last = stages.findLastIndex((stage) => SHARED.has(stage));
+  const nodes = new Map();
+  const route = hops.map((hop, position) => {
+    const stage = stages[position];
+    const lane = SHARED.has(stage) ? "middle" : first < 0 || position < first ? "from" : position > last ? "to" : "middle";
+    const key = hop.part || `${hop.kind}/${hop.netns ?? ""}/${hop.name}`;
+    const node = nodes.get(key);
+    if (node) node.hops.push(position);
+    else {
+      const pod = stage === "inner" || stage === "pod" ? podOf(known, hop) : "";
+      nodes.set(key, { key, part: known.parts.get(hop.part) ?? null, hops: [position], kind: hop.kind, name: hop.name, stage, lane, pod });
+    }
+    return key;
+  });
+  return { nodes, route };
+}
+
+const netnsName = (netns) => (!netns || netns.startsWith("netns/") ? netns ?? "" : `netns/${netns}`);
+
+function podOf(known, hop) {
+  const found = known.podOfNetns.get(netnsName(hop.netns));
+  if (found) return found;
+  for (let part = known.parts.get(hop.part); part; part = known.parts.get(part.on)) if (part.kind === "pod") return part.id;
+  return hop.object?.kind === "Pod" ? `pod/${hop.object.namespace}/${hop.object.name}` : "";
+}
+
+function framesOf(known, nodes) {
+  const frames = new Map();
+  for (const node of nodes.values()) {
+    const key = node.kind === "pod" ? node.key : node.pod;
+    if (!key) continue;
+    const frame = frames.get(key) ?? { key, part: known.parts.get(key) ?? null, lane: node.lane, hops: [], name: key.replace("pod/", "") };
+    if (node.kind === "pod") frame.hops = node.hops;
+    frames.set(key, frame);
+  }
+  for (const key of frames.keys()) nodes.delete(key); // a pod is its frame; the packet stops at the frame's head
+  return [...frames.values()];
+}
+
+function addContainers(known, nodes, pods) {
+  for (const pod of pods) {
+    for (const part of known.upon.get(pod.key) ?? []) {
+      if (part.kind !== "container" || nodes.has(part.id)) continue;
+      nodes.set(part.id, { key: part.id, part, hops: [], kind: part.kind, name: part.name, stage: "pod", lane: pod.lane, pod: pod.key });
+    }
+  }
+}
+
+function countsOf(known, nodes, pods) {
+  const drawn = new Set([...nodes.keys(), ...pods.map((pod) => pod.key)]);
+  const groups = new Map();
+  for (const part of known.layers.parts) {
+    if (drawn.has(part.id) || part.kind === "loopback" || part.kind === "netns") continue;
+    if (!["network", "pod"].includes(part.floor) && part.kind !== "nic") continue;
+    const stage = stageOf(part.kind, netnsOf(part), known.podOfNetns);
+    if (stage === "inner") continue; // one per pod that is counted already
+    const key = `count/${stage}/${part.kind}`;
+    const group = groups.get(key) ?? { key, stage, kind: part.kind, parts: [] };
+    group.parts.push(part);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function floorsOf(known, pods) {
+  const lit = new Set(pods.flatMap((pod) => (known.upon.get(pod.key) ?? []).map((part) => part.id)));
+  const shims = new Set(known.layers.links.filter((link) => link.kind === "runs" && lit.has(link.target)).map((link) => link.source));
+  return FLOORS.map((floor) => {
+    const parts = known.layers.parts.filter((part) => part.floor === floor && part.kind !== "nic" && (part.kind !== "shim" || shims.has(part.id)));
+    const all = known.layers.parts.filter((part) => part.floor === floor && part.kind !== "nic");
+    const shown = parts.slice(0, SHOWN_ON_FLOOR);
+    return { key: `floor/${floor}`, floor, parts: shown, rest: all.filter((part) => !shown.includes(part)) };
+  }).filter((floor) => floor.parts.length);
+}
