@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +25,8 @@ from agent.hardware.view import NodeView
 from agent.images import Images
 from agent.network.config import NetworkConfig
 from agent.network.network import NodeNetwork
-from agent.network.protocol import NetworkError
-from agent.node import NodeKeeper, observe_machine
+from agent.network.protocol import Network, NetworkError
+from agent.node import Machine, NodeKeeper, observe_machine
 from agent.objects import Objects
 from agent.parts import Parts
 from agent.podworker import PodWorker
@@ -68,11 +68,11 @@ class Agent:
     """Runs the pods of one node. tls is the context of its server (logs, exec), which only the API server may enter."""
 
     def __init__(
-        self, client: Client, runtime: Runtime, config: AgentConfig, clock: Clock, tls: ssl.SSLContext
+        self, client: Client, runtime: Runtime, config: AgentConfig, clock: Clock, tls: ssl.SSLContext | None
     ) -> None:
         self._client, self._runtime, self._config, self._clock = client, runtime, config, clock
         config.directory.mkdir(parents=True, exist_ok=True)
-        self._keeper = NodeKeeper(client, clock, config.node, observe_machine(config.directory))
+        self._keeper = NodeKeeper(client, clock, config.node, self._machine())
         self._pods = Informer(client, Pod, fields=f"spec.nodeName={config.node}")
         self._services, self._slices = Informer(client, Service), Informer(client, EndpointSlice)
         self._objects = Objects(client, self._services)
@@ -115,9 +115,7 @@ class Agent:
             runtime=self._runtime,
             network=network,
             images=Images(self._runtime, self._clock),
-            volumes=Volumes(
-                self._objects, self._runtime, self._config.directory, node.status.allocatable, wake=self._wake
-            ),
+            volumes=self._make_volumes(node.status.allocatable),
             objects=self._objects,
             clock=self._clock,
             say=self._say,
@@ -157,6 +155,21 @@ class Agent:
         await self._server.stop()
         await self._reporter.close()
         await self._recorder.close()
+
+    # What a node has of its machine; one that is simulated has other things
+
+    def _machine(self) -> Machine:
+        return observe_machine(self._config.directory)
+
+    def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
+        assert tls is not None  # a server of logs and commands lets nobody in without a certificate
+        return AgentServer(self._runtime, self._pods.get, tls)
+
+    def _make_network(self, config: NetworkConfig) -> Network:
+        return NodeNetwork(config, self._services, self._slices)
+
+    def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
+        return Volumes(self._objects, self._runtime, self._config.directory, allocatable, wake=self._wake)
 
     # The node
 
