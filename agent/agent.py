@@ -79,16 +79,7 @@ class Agent:
         self._recorder = Recorder(client, "kubelet", config.node, clock=clock)
         self._reporter = Reporter(client)
         self._network_config: NetworkConfig | None = None
-        view = NodeView(
-            name=config.node,
-            clock=clock,
-            runtime=runtime,
-            pods=self._pods.list,
-            services=self._services.list,
-            slices=self._slices.list,
-            network=lambda: self._network_config,
-        )
-        self._server = AgentServer(runtime, self._pods.get, tls, functools.partial(add_doors, view=view))
+        self._server = self._make_server(tls)
         self._reclaimer = Reclaimer(client, runtime, self._recorder, config.node)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,7 +154,16 @@ class Agent:
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
         assert tls is not None  # a server of logs and commands lets nobody in without a certificate
-        return AgentServer(self._runtime, self._pods.get, tls)
+        view = NodeView(
+            name=self._config.node,
+            clock=self._clock,
+            runtime=self._runtime,
+            pods=self._pods.list,
+            services=self._services.list,
+            slices=self._slices.list,
+            network=lambda: self._network_config,
+        )
+        return AgentServer(self._runtime, self._pods.get, tls, functools.partial(add_doors, view=view))
 
     def _make_network(self, config: NetworkConfig) -> Network:
         return NodeNetwork(config, self._services, self._slices)
@@ -189,10 +189,10 @@ class Agent:
         finally:
             await nodes.stop()
 
-    async def _network(self, pod_cidr: str) -> NodeNetwork:
+    async def _network(self, pod_cidr: str) -> Network:
         c = self._config
         made = self._network_config = NetworkConfig(c.cluster, c.node, pod_cidr, c.pod_range, c.service_range)
-        network = NodeNetwork(made, self._services, self._slices)
+        network = self._make_network(made)
         while True:
             try:
                 await network.start()
