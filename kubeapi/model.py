@@ -125,6 +125,12 @@ class GoType(NamedTuple):
     name: str
 
 
+class Doc(NamedTuple):
+    """What a field means, for `kubectl explain`."""
+
+    text: str
+
+
 def _micro(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

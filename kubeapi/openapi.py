@@ -6,6 +6,7 @@ carry the extensions that clients merge by (x-kubernetes-list-type, x-kubernetes
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -221,6 +222,8 @@ def define(model: type[Model], schemas: dict[str, Any]) -> None:
     schema = schema_of(model)
     found: dict[str, Any] = {"type": "object"}
     schemas[name] = found
+    if model.__doc__:
+        found["description"] = inspect.cleandoc(model.__doc__).replace("\n", " ")
     found["properties"] = {field: described(child, schemas) for field, child in schema.fields.items()}
     if model.needs:
         found["required"] = [*model.needs]
@@ -229,7 +232,13 @@ def define(model: type[Model], schemas: dict[str, Any]) -> None:
 
 
 def described(schema: Schema, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The description of one field, with the extensions that clients merge by."""
+    """The description of one field, with what it says of itself."""
+    found = _described(schema, schemas)
+    return found | {"description": schema.doc} if schema.doc else found
+
+
+def _described(schema: Schema, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The shape of one field, with the extensions that clients merge by."""
     found: dict[str, Any]
     if schema.model is not None:
         define(schema.model, schemas)

@@ -132,7 +132,7 @@ class Registry:
         return iter(self._by_resource.values())
 
 
-GROUPS = ("core_v1", "apps_v1", "discovery_v1", "coordination_v1", "storage_v1")
+GROUPS = ("core_v1", "apps_v1", "discovery_v1", "coordination_v1", "storage_v1", "hardware_v1")
 
 
 def load() -> Registry:

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.alias_generators import to_camel
 
-from kubeapi.model import AtomicMap, GoType, ListMap, ListSet, Model, StrategicMerge
+from kubeapi.model import AtomicMap, Doc, GoType, ListMap, ListSet, Model, StrategicMerge
 
 # Keys of associative lists that may be left out: the value that an element without them is known by.
 KEY_DEFAULTS = {"protocol": "TCP"}
@@ -25,7 +25,8 @@ class Schema:
     """A node of the tree: struct, map, list or scalar.
 
     `list_type` and `keys` rule server-side apply; `strategy` and `merge_key` the strategic merge patch; `atomic` says that
-    one manager owns the value as a whole. `go_name` is the Go type in error messages (`v1.ServicePort`).
+    one manager owns the value as a whole. `go_name` is the Go type in error messages (`v1.ServicePort`); `doc` says what
+    the field means, where its model does.
     """
 
     def __init__(self, annotation: Any, marks: Iterable[Any] = ()) -> None:
@@ -48,6 +49,7 @@ class Schema:
         merge: StrategicMerge = by_type.get(StrategicMerge, StrategicMerge())
         self.strategy, self.merge_key = merge.strategy, merge.merge_key
         self.atomic = AtomicMap in by_type or bool(getattr(self.model, "atomic", False))
+        self.doc = by_type[Doc].text if Doc in by_type else ""
         self._go_type: GoType | None = by_type.get(GoType)
 
     @cached_property

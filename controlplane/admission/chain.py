@@ -1,5 +1,5 @@
 """The chain: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, RuntimeClass,
-TaintNodesByCondition, storage and Service allocation."""
+TaintNodesByCondition, storage, Service allocation, and what Machines say of each other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from ipaddress import IPv4Network
 from random import Random
 from typing import Any
 
-from controlplane.admission import namespaces, nodes, pods, services, storage
+from controlplane.admission import machines, namespaces, nodes, pods, services, storage
 from controlplane.store import Store
 from kubeapi.registry import Kind
+
+TOGETHER = ("services", "machines.hardware.naru.dev")  # kinds whose objects are measured against all of their kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Admission:
 
     def __init__(self, store: Store, rng: Random, ranges: Ranges | None = None) -> None:
         self.store, self.rng, self.ranges = store, rng, ranges or Ranges()
-        self._allocating = asyncio.Lock()
+        self._turns = {resource: asyncio.Lock() for resource in TOGETHER}
 
     async def admit_create(self, kind: Kind, obj: Any) -> None:
         """Complete a new object in place."""
@@ -53,11 +55,19 @@ class Admission:
                 namespaces.label(new)
 
     def turn(self, kind: Kind) -> contextlib.AbstractAsyncContextManager[None]:
-        """What a write holds from allocation to commit: what one Service is given is not free for the next."""
-        return self._allocating if kind.resource == "services" else contextlib.nullcontext()
+        """What a write holds from allocation to commit: what one Service is given is not free for the next, and two Machines
+        can't each begin to run on the other."""
+        return self._turns.get(kind.resource) or contextlib.nullcontext()
 
     def allocate(self, kind: Kind, new: Any, old: Any | None) -> None:
-        """Give a Service the addresses and ports that it lacks; the caller holds its `turn`."""
-        if kind.resource == "services":
-            held = services.taken(self.store)
-            services.allocate(new, old, services.Pools(held, self.ranges.addresses, self.ranges.node_ports, self.rng))
+        """Give a Service the addresses and ports that it lacks, refuse a Machine that its host or guests contradict; the
+        caller holds its `turn`."""
+        match kind.resource:
+            case "services":
+                held = services.taken(self.store)
+                services.allocate(
+                    new, old, services.Pools(held, self.ranges.addresses, self.ranges.node_ports, self.rng)
+                )
+            case "machines.hardware.naru.dev":
+                if old is None or new.spec != old.spec:
+                    machines.admit(self.store, new)
