@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,74 +17,15 @@ from controlplane.apiserver.bootstrap import bootstrap
 from controlplane.apiserver.server import ApiServer
 from controlplane.controllers.controller import Context, Controller
 from controlplane.scheduler.scheduler import Scheduler
-from controlplane.store import Change, Conflict, Entry, Page
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import Event, Node, Pod
 from kubeapi.model import Model
 from kubeapi.registry import load
+from naru.simulation.store import MemoryStore
 from tests.virtual import VirtualClock
 
 M = TypeVar("M", bound=Model)
-
-
-class MemoryStore:
-    """A Store as plain as can be: a log and what it comes to."""
-
-    def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
-        self._log: list[Change] = []
-        self._watchers: set[asyncio.Event] = set()
-
-    @property
-    def revision(self) -> int:
-        return len(self._log)
-
-    def get(self, key: str) -> Entry | None:
-        return self._entries.get(key)
-
-    def list(self, prefix: str, revision: int | None = None) -> Page:
-        assert revision is None or revision >= self.revision, "no history here"
-        return Page([self._entries[k] for k in sorted(self._entries) if k.startswith(prefix)], self.revision)
-
-    async def commit(self, key: str, expected: int, value: bytes | Callable[[int], bytes] | None) -> Entry:
-        await asyncio.sleep(0)  # a commit takes its time: others may come between
-        present = self._entries.get(key)
-        if (present.revision if present else 0) != expected or (present is None and value is None):
-            raise Conflict(present)
-        revision, was = self.revision + 1, present.value if present else None
-        data = value(revision) if callable(value) else value
-        entry = Entry(key, data or was or b"", revision, present.created if present else revision)
-        if data is None:
-            del self._entries[key]
-        else:
-            self._entries[key] = entry
-        kind = "DELETED" if data is None else "ADDED" if was is None else "MODIFIED"
-        self._log.append(Change(key, revision, entry.value, was, kind))
-        for wake in self._watchers:
-            wake.set()
-        return entry
-
-    async def watch(self, prefix: str, revision: int) -> AsyncGenerator[Change, None]:
-        wake = asyncio.Event()
-        self._watchers.add(wake)
-        try:
-            while True:
-                wake.clear()
-                for change in self._log[revision:]:
-                    if change.key.startswith(prefix):
-                        yield change
-                    revision = change.revision
-                if revision == self.revision:
-                    await wake.wait()
-        finally:
-            self._watchers.discard(wake)
-
-    async def compact(self, revision: int) -> None:
-        """Everything is kept."""
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class Plane:

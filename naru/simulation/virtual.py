@@ -1,0 +1,75 @@
+"""Virtual time: an event loop that is at once where its next timer is, and a clock that tells that loop's time.
+
+What would run in a thread runs on the spot, so that nothing depends on which thread comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+R = TypeVar("R")
+
+
+class StuckError(Exception):
+    """Everything waits for something that will not come."""
+
+
+class Leap(selectors.DefaultSelector):
+    """Nothing to wait for but time: be there at once."""
+
+    passed = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now; if nothing is, `timeout` seconds have passed."""
+        if ready := super().select(0):
+            return ready
+        if timeout is None:
+            raise StuckError("everything waits for something that will not come")
+        self.passed += max(timeout, 0.0)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only while all wait."""
+
+    def __init__(self) -> None:
+        self._leap = Leap()
+        super().__init__(self._leap)
+
+    def time(self) -> float:
+        """Seconds of virtual time since the loop was made."""
+        return self._leap.passed
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        """Call on the spot."""
+        future: asyncio.Future[Any] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """There is none."""
+
+
+class VirtualClock:
+    """The time of day in the running loop; `skew` seconds off what passes."""
+
+    def __init__(self, skew: float = 0.0) -> None:
+        self.skew = skew
+
+    def now(self) -> datetime:
+        """START and what has passed since."""
+        return START + timedelta(seconds=asyncio.get_running_loop().time() + self.skew)
+
+
+def virtually(story: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Run a story in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(story())
