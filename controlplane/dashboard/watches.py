@@ -2,7 +2,7 @@
 
 Each watch is a request of its own to the API server, by the page's user. Its lines are passed on as they are, behind the
 number of the watch: `2 {"type":"MODIFIED","object":{...}}`. One that is refused, or falls out of the log (410), says so in a
-frame of type ERROR as any watch does; the others go on.
+frame of type ERROR as any watch does. All end when one does: then the page goes on with each from where it was.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PENDING = 256  # frames that wait for a slow reader before the watches do
 
 
 async def together(server: Transport, requests: Sequence[Request]) -> AsyncGenerator[bytes, None]:
-    """The frames of all watches as they come; ends when each has."""
+    """The frames of all watches as they come, until the first of them ends."""
     frames: asyncio.Queue[bytes | None] = asyncio.Queue(PENDING)
 
     async def follow(number: int, request: Request) -> None:
@@ -33,13 +33,8 @@ async def together(server: Transport, requests: Sequence[Request]) -> AsyncGener
 
     following = [asyncio.create_task(follow(number, request)) for number, request in enumerate(requests)]
     try:
-        left = len(following)
-        while left:
-            frame = await frames.get()
-            if frame is None:
-                left -= 1
-            else:
-                yield frame
+        while (frame := await frames.get()) is not None:
+            yield frame
     finally:
         for task in following:
             task.cancel()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -231,24 +231,44 @@ async def test_the_words_of_both_worlds_are_a_file(served: Served) -> None:
     assert told["terms"]["kind/bridge"]["vmware"]["en"] == "VMnet switch"
 
 
-async def test_watches_come_together_and_one_that_is_refused_says_so(served: Served) -> None:
-    cookie = await served.cookie()
-    of = ["/api/v1/namespaces", "/api/v1/pods%3FresourceVersion=nonsense", "/api/v1/services%3FresourceVersion=0"]
+async def frames_of(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    async for line in answer.content:
+        number, _, frame = line.partition(b" ")
+        yield int(number), json.loads(frame)
+
+
+async def test_watches_come_together(served: Served) -> None:
+    of = "&".join(f"of=/api/v1/{kind}" for kind in ("namespaces", "services", "pods%3FresourceVersion=1"))
     async with served.client.get(
-        f"{served.url}/dashboard/watch?{'&'.join(f'of={one}' for one in of)}", headers=cookie | OURS
+        yarl.URL(f"{served.url}/dashboard/watch?{of}", encoded=True), headers=await served.cookie() | OURS
     ) as answer:
-        seen: dict[int, list[dict[str, Any]]] = {0: [], 1: [], 2: []}
-        while not all(seen.values()):
-            number, _, frame = (await answer.content.readline()).partition(b" ")
-            seen[int(number)].append(json.loads(frame))
-        assert seen[0][0]["object"]["kind"] == "Namespace" and seen[2][0]["object"]["kind"] == "Service"
-        assert seen[1][0]["type"] == "ERROR" and seen[1][0]["object"]["kind"] == "Status"
-        auth = {"authorization": "Bearer admin", "content-type": "application/json"}
-        made = served.client.post(f"{served.url}/api/v1/namespaces", headers=auth, json={"metadata": {"name": "made"}})
-        assert (await made).status == 201
-        while seen[0][-1]["object"]["metadata"]["name"] != "made":
-            number, _, frame = (await answer.content.readline()).partition(b" ")
-            seen[int(number)].append(json.loads(frame))
+        seen = frames_of(answer)
+        first = {number: frame["object"]["kind"] async for number, frame in until(seen, lambda n: n == 1)}
+        assert first == {0: "Namespace", 1: "Service"}
+        auth = {"authorization": "Bearer admin"}
+        namespace = {"metadata": {"name": "made"}}
+        made = await served.client.post(f"{served.url}/api/v1/namespaces", headers=auth, json=namespace)
+        assert made.status == 201
+        number, frame = await anext(seen)
+        assert (number, frame["type"], frame["object"]["metadata"]["name"]) == (0, "ADDED", "made")
+
+
+async def until(
+    seen: AsyncIterator[tuple[int, dict[str, Any]]], last: Callable[[int], bool]
+) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    async for number, frame in seen:
+        yield number, frame
+        if last(number):
+            return
+
+
+async def test_a_watch_that_is_refused_says_so_and_ends_all(served: Served) -> None:
+    of = "of=/api/v1/pods%3FresourceVersion=1&of=/api/v1/services%3FresourceVersion=nonsense"
+    async with asyncio.timeout(5):
+        answer = await served.ask("GET", f"/dashboard/watch?{of}", await served.cookie() | OURS)
+    number, _, frame = (await answer.read()).partition(b" ")
+    told = json.loads(frame)
+    assert (number, told["type"], told["object"]["kind"]) == (b"1", "ERROR", "Status")
 
 
 async def test_watches_are_for_who_may_watch(served: Served) -> None:

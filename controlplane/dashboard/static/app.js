@@ -1,0 +1,142 @@
+/**
+ * The shell: what surrounds every view, and which view the address names.
+ *
+ * `#/workloads?namespace=shop` mounts a view: `mount(element, {api, store, params, i18n, announce}) -> unmount()`, where params
+ * are the URLSearchParams behind the name. A view is mounted anew when its name or its params change; it reads the cluster from
+ * the store and follows it there. Views are imported when they are first asked for.
+ */
+
+import { api } from "./api.js";
+import { html } from "./dom.js";
+import { I18n, LANGUAGES, WORDS } from "./i18n.js";
+import { Store } from "./store.js";
+
+const VIEWS = {
+  home: () => import("./views/home.js"),
+  workloads: () => import("./views/workloads.js"),
+  path: () => import("./drawing/view.js"),
+  beneath: () => import("./drawing/view.js"),
+  memory: () => import("./drawing/view.js"),
+  events: () => import("./views/events.js"),
+  logs: () => import("./views/logs.js"),
+  why: () => import("./views/why.js"),
+};
+const THEMES = ["auto", "light", "dark"];
+
+const i18n = new I18n();
+const store = new Store(api);
+const at = (id) => document.getElementById(id);
+let unmount = () => {};
+let shown = "";
+
+/** Say something to who listens instead of looking. */
+const announce = (text) => (at("announce").textContent = text);
+
+/** The view's name and its params, from the address. */
+function route() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  return { name: path || "home", params: new URLSearchParams(query) };
+}
+
+async function show({ again = false } = {}) {
+  const { name, params } = route();
+  const moved = name !== shown;
+  unmount();
+  unmount = () => {};
+  shown = name;
+  drawNav(name);
+  document.title = name === "home" ? "Naru" : `${i18n.t(name in VIEWS ? `nav/${name}` : "shell/noView")} · Naru`;
+  const element = html("div", { class: `view view-${name}` });
+  at("main").replaceChildren(element);
+  if (!(name in VIEWS)) return element.append(html("p", { class: "empty" }, i18n.t("shell/noView")));
+  try {
+    const view = await VIEWS[name]();
+    if (!element.isConnected) return; // another view was asked for meanwhile
+    unmount = view.mount(element, { api, store, params, i18n, announce, name }) ?? unmount;
+  } catch (error) {
+    element.append(html("p", { class: "empty", role: "alert" }, i18n.t("shell/failed", { why: error.message })));
+    throw error;
+  }
+  if (moved && !again) {
+    scrollTo(0, 0);
+    at("main").focus({ preventScroll: true });
+  }
+}
+
+function drawNav(current) {
+  at("nav").setAttribute("aria-label", i18n.t("nav/label"));
+  at("nav").replaceChildren(
+    ...Object.keys(VIEWS).map((name) =>
+      html("a", { href: name === "home" ? "#/" : `#/${name}`, "aria-current": name === current && "page" }, i18n.t(`nav/${name}`)),
+    ),
+  );
+  at("nav").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+/** One of a few, all visible: a group of toggle buttons. */
+function choice(name, options, chosen, choose) {
+  return html(
+    "div",
+    { class: "choice", role: "group", "aria-label": i18n.t(`shell/${name}`) },
+    options.map(([value, text, lang]) =>
+      html("button", { type: "button", lang, "aria-pressed": String(value === chosen), "data-value": value, onclick: () => choose(value) }, text),
+    ),
+  );
+}
+
+function drawSwitches() {
+  const theme = document.documentElement.dataset.theme;
+  const names = { en: "English", ko: "한국어", linux: "Linux", vmware: "VMware" };
+  const focused = document.activeElement?.closest(".switches button")?.dataset.value;
+  at("switches").replaceChildren(
+    choice("words", WORDS.map((w) => [w, names[w], "en"]), i18n.words, (words) => i18n.choose({ words })),
+    choice("language", LANGUAGES.map((l) => [l, names[l], l]), i18n.language, (language) => i18n.choose({ language })),
+    choice("theme", THEMES.map((t) => [t, i18n.t(`theme/${t}`)]), theme, chooseTheme),
+    html("button", { type: "button", class: "quiet", onclick: logout }, i18n.t("shell/logout")),
+  );
+  at("switches").querySelector(`[data-value="${focused}"]`)?.focus();
+  at("skip").textContent = i18n.t("shell/skip");
+}
+
+function chooseTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("theme", theme);
+  drawSwitches();
+}
+
+async function logout() {
+  await api.post("/dashboard/logout");
+  loggedOut();
+}
+
+/** Nothing of the cluster stays on the screen of one who may not see it. */
+function loggedOut() {
+  store.stop();
+  unmount();
+  unmount = () => {};
+  removeEventListener("hashchange", show);
+  at("nav").replaceChildren();
+  at("switches").replaceChildren();
+  at("connection").textContent = "";
+  const text = [html("h1", {}, i18n.t("shell/loggedOut")), html("p", {}, i18n.t("shell/howToLogin"))];
+  at("main").replaceChildren(html("div", { class: "view empty" }, ...text));
+}
+
+function drawConnection() {
+  at("connection").textContent = store.state === "live" ? "" : i18n.t(`shell/${store.state}`);
+  document.documentElement.dataset.connection = store.state;
+}
+
+addEventListener("naru:logged-out", loggedOut, { once: true });
+addEventListener("hashchange", show);
+i18n.onChange(() => {
+  drawSwitches();
+  drawConnection();
+  show({ again: true });
+});
+store.subscribe(["state"], drawConnection);
+drawSwitches();
+drawConnection();
+await i18n.load(api);
+store.run();
+show();

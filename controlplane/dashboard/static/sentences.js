@@ -1,0 +1,36 @@
+/** The shell's own sentences in both languages. `{name}` is filled in. */
+
+export const SENTENCES = {
+  "nav/home": { en: "Questions", ko: "질문" },
+  "nav/workloads": { en: "Workloads", ko: "워크로드" },
+  "nav/events": { en: "Events", ko: "이벤트" },
+  "nav/logs": { en: "Logs", ko: "로그" },
+  "nav/why": { en: "Why?", ko: "왜?" },
+  "nav/path": { en: "Path", ko: "경로" },
+  "nav/beneath": { en: "Beneath", ko: "아래층" },
+  "nav/memory": { en: "Memory", ko: "메모리" },
+  "nav/label": { en: "Views", ko: "화면" },
+  "shell/skip": { en: "Skip to the content", ko: "본문으로 건너뛰기" },
+  "shell/words": { en: "Words", ko: "용어" },
+  "shell/language": { en: "Language", ko: "언어" },
+  "shell/theme": { en: "Theme", ko: "테마" },
+  "theme/auto": { en: "System", ko: "시스템" },
+  "theme/light": { en: "Light", ko: "밝게" },
+  "theme/dark": { en: "Dark", ko: "어둡게" },
+  "shell/settings": { en: "Settings", ko: "설정" },
+  "shell/logout": { en: "Log out", ko: "로그아웃" },
+  "shell/live": { en: "live", ko: "실시간" },
+  "shell/connecting": { en: "Reading the cluster…", ko: "클러스터를 읽는 중…" },
+  "shell/reconnecting": {
+    en: "The API server does not answer. What you see may be old; trying again…",
+    ko: "API 서버가 응답하지 않습니다. 지금 보이는 내용은 오래되었을 수 있습니다. 다시 시도하는 중…",
+  },
+  "shell/loggedOut": { en: "You are logged out.", ko: "로그아웃되었습니다." },
+  "shell/howToLogin": {
+    en: "Run naru dashboard on the machine of the cluster to come back.",
+    ko: "다시 보려면 클러스터가 있는 컴퓨터에서 naru dashboard를 실행하세요.",
+  },
+  "home/title": { en: "What do you want to know?", ko: "무엇이 궁금한가요?" },
+  "shell/noView": { en: "There is no such view.", ko: "그런 화면은 없습니다." },
+  "shell/failed": { en: "This view could not be shown: {why}", ko: "이 화면을 보여 줄 수 없습니다: {why}" },
+};
