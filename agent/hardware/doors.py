@@ -5,11 +5,13 @@ Nothing of it is imported before somebody asks: a node that nobody looks into st
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from agent.hardware.evidence import Tree
 from agent.hardware.view import NodeView
 
 if TYPE_CHECKING:
@@ -34,11 +36,23 @@ def add_doors(app: web.Application, view: NodeView) -> None:
     async def layers(_: web.Request) -> web.Response:
         return document(await discovery().layers())
 
+    async def memory(_: web.Request) -> web.Response:
+        from agent.hardware.memory import observe_memory
+
+        return document(await asyncio.to_thread(observe_memory, Tree(view.root), await discovery().layers()))
+
+    async def check(_: web.Request) -> web.Response:
+        from agent.hardware.witnesses import checked
+
+        return document(await asyncio.to_thread(checked, Tree(view.root), view.name, view.clock.now()))
+
     async def close(_: web.Application) -> None:
         if discovery.cache_info().currsize:
             await discovery().close()
 
     app.router.add_get("/layers", layers)
+    app.router.add_get("/layers/memory", memory)
+    app.router.add_get("/layers/check", check)
     app.on_cleanup.append(close)
 
 

@@ -6,15 +6,20 @@ in (`Kernel`), so each can be hidden in a test.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from agent.hardware import asking
 from agent.hardware.asking import Answer
-from agent.hardware.charge import Cgroups
+from agent.hardware.charge import V1, Cgroups
 from agent.hardware.evidence import Read, Tree
-from kubeapi.hardware_v1.check import Capability, Offer
+from agent.hardware.kvm import AskKvm, no_kvm, real_kvm
+from kubeapi.hardware_v1.check import Capability, Check, Offer
 from kubeapi.hardware_v1.layers import Evidence
+from kubeapi.meta_v1.types import ObjectMeta
 
 TRACING = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 TRACEPOINTS = (
@@ -29,6 +34,16 @@ class Kernel(NamedTuple):
     conntrack_events: Callable[[], Answer] = asking.conntrack_events
     nft_trace: Callable[[], Answer] = asking.nft_trace
     namespace_ids: Callable[[], Answer] = asking.namespace_ids
+    kvm: AskKvm = real_kvm
+
+    @classmethod
+    def of(cls, tree: Tree) -> Kernel:
+        """This machine's, if the tree is its own: a captured one can't be asked."""
+        return cls() if tree.root == Path("/") else cls(_unasked, _unasked, _unasked, _unasked, no_kvm)
+
+
+def _unasked() -> Answer:
+    return Answer(errno.EOPNOTSUPP, Evidence(source="netlink", value="(not asked: a captured machine)"))
 
 
 class Found(NamedTuple):
@@ -50,7 +65,7 @@ class Witness(NamedTuple):
 
 def check(tree: Tree, kernel: Kernel | None = None) -> list[Capability]:
     """All of them, in the order of `WITNESSES`."""
-    answering = kernel or Kernel()
+    answering = kernel or Kernel.of(tree)
     listed = []
     for witness in WITNESSES:
         state, says, evidence = witness.find(tree, answering)
@@ -60,6 +75,11 @@ def check(tree: Tree, kernel: Kernel | None = None) -> list[Capability]:
             )
         )
     return listed
+
+
+def checked(tree: Tree, name: str, now: datetime) -> Check:
+    """The document of a node."""
+    return Check(metadata=ObjectMeta(name=name, creation_timestamp=now), capabilities=check(tree))
 
 
 def _tracefs(tree: Tree, kernel: Kernel) -> Found:
@@ -122,6 +142,13 @@ def _switched(path: str, on: str, off: str) -> Callable[[Tree, Kernel], Found]:
     return find
 
 
+def _kvm(tree: Tree, kernel: Kernel) -> Found:
+    answer = kernel.kvm()
+    if answer.works:
+        return Found("offered", "a virtual machine and its processor could be made", answer.evidence)
+    return Found("forbidden" if "not permitted" in answer.why else "missing", answer.why, answer.evidence)
+
+
 def _smaps(tree: Tree, kernel: Kernel) -> Found:
     """One's own can be read wherever the kernel has it; another's is what matters, and may be refused."""
     own = tree.read("/proc/self/smaps_rollup")
@@ -143,18 +170,12 @@ def _cgroups(tree: Tree, kernel: Kernel) -> Found:
     charged = cgroups.of("self")
     if charged is None:
         return Found("missing", f"{cgroups.mode}, and none that counts our memory", [own.evidence])
-    usage = next(
-        (
-            read for directory in charged.ancestors()
-            if (read := tree.read(f"{directory}/{charged.files.stat}")).text is not None
-        ),
-        None,
-    )  # fmt: skip
-    version = "v1" if charged.files.usage.endswith("in_bytes") else "v2"
+    counted = tree.read(f"{charged.directory}/memory.stat")
+    version = "v1" if charged.files is V1 else "v2"
     line = next((line for line in (own.text or "").splitlines() if "memory" in line or line.startswith("0::")), "")
     evidence = [Evidence(source=own.path, value=line)]
-    if usage is None:
-        return Found("missing", f"{cgroups.mode}; {charged.directory} does not count memory", evidence)
+    if counted.text is None:
+        return _not_there(counted, [*evidence, counted.evidence])
     return Found("offered", f"{cgroups.mode}: memory is counted in {version} at {charged.top}", evidence)
 
 
@@ -209,6 +230,12 @@ WITNESSES = (
         _asked(lambda kernel: kernel.namespace_ids(), "a veth's other end is told by namespace"),
         "which pod a veth leads to: two may both be @if2",
         "Linux 4.9 or later",
+    ),
+    Witness(
+        "KVM",
+        _kvm,
+        "virtual machines at full speed here: make bench-vm emulates its guest, and says so",
+        "run as root or in group kvm; modprobe kvm_intel or kvm_amd; in a VM its host must allow nesting",
     ),
     Witness(
         "smaps_rollup",
