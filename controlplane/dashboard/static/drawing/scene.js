@@ -20,8 +20,10 @@ const DEVICES = new Set(["nic", "bond", "bridge", "loopback", "dummy", "veth", "
 const SHARED = new Set(["nic", "nat", "switch"]);
 const SHOWN_ON_FLOOR = 6;
 
-/** Both documents' parts by id, and who is whose: made once per document, asked often. */
-export function index(layers) {
+/** The parts of a document by id, and who is whose: made once per document, asked often. What is empty is not sent. */
+export function index(sent) {
+  const full = (part) => ({ ...part, on: part.on ?? "", facts: part.facts ?? [] });
+  const layers = { conflicts: [], horizons: [], ...sent, parts: sent.parts.map(full), links: sent.links ?? [] };
   const parts = new Map(layers.parts.map((part) => [part.id, part]));
   const upon = new Map();
   for (const part of layers.parts) if (part.on) upon.set(part.on, [...(upon.get(part.on) ?? []), part]);
@@ -33,7 +35,7 @@ export function index(layers) {
 /** The network namespace (`netns/INODE`) that a part is in, or "". */
 export function netnsOf(part) {
   const [group, inode] = part.id.split("/");
-  return group === "link" || group === "route" ? `netns/${inode}` : part.on?.startsWith("netns/") ? part.on : "";
+  return group === "link" || group === "route" ? `netns/${inode}` : part.on.startsWith("netns/") ? part.on : "";
 }
 
 /** The column of a thing. In a pod's namespace all but its devices is the pod's; else rules and routes stand at the NAT. */
@@ -60,7 +62,7 @@ export function sceneOf(known, trace) {
     pods,
     counts: countsOf(known, nodes, pods),
     floors: floorsOf(known, pods),
-    horizons: known.layers.horizons ?? [],
+    horizons: known.layers.horizons,
   };
 }
 
@@ -98,7 +100,7 @@ function framesOf(known, nodes) {
   for (const node of nodes.values()) {
     const key = node.kind === "pod" ? node.key : node.pod;
     if (!key) continue;
-    const frame = frames.get(key) ?? { key, part: known.parts.get(key) ?? null, lane: node.lane, hops: [], name: key.replace("pod/", "") };
+    const frame = frames.get(key) ?? { key, part: known.parts.get(key) ?? null, lane: node.lane, kind: "pod", hops: [], name: key.replace("pod/", "") };
     if (node.kind === "pod") frame.hops = node.hops;
     frames.set(key, frame);
   }

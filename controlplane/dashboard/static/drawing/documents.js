@@ -1,0 +1,47 @@
+/** Where the drawing's documents come from, and between which ends a question can be asked now. */
+
+/** What stands on what, on a node. */
+export const fetchLayers = (api, node, signal) => api.node(node, "layers", { signal });
+
+/** What was promised of a node's memory, and what was taken. */
+export const fetchMemory = (api, node, signal) => api.node(node, "layers/memory", { signal });
+
+/** The way from a pod to another end; with `probe` a packet is sent along it. */
+export function fetchTrace(api, node, { from, to }, probe, signal) {
+  const query = new URLSearchParams({ from, to, ...(probe ? { probe: "1" } : {}) });
+  return api.node(node, `trace?${query}`, { method: "POST", signal });
+}
+
+const name = (object) => `${object.metadata.namespace}/${object.metadata.name}`;
+const runs = (pod) => pod.status?.phase === "Running" && !pod.metadata.deletionTimestamp;
+const selects = (service, pod) => {
+  const wanted = Object.entries(service.spec.selector ?? {});
+  return wanted.length > 0 && service.metadata.namespace === pod.metadata.namespace && wanted.every(([key, value]) => pod.metadata.labels?.[key] === value);
+};
+
+/** The names of the pods that run, sorted. */
+export const podNames = (store) => store.list("pods").filter(runs).map(name).sort();
+
+/** The names of the Services that have an address, sorted. */
+export const serviceNames = (store) => store.list("services").filter(({ spec }) => spec.clusterIP && spec.clusterIP !== "None").map(name).sort();
+
+/** The node that a pod (NAMESPACE/NAME) is on. */
+export const nodeOf = (store, pod) => store.get("pods", pod)?.spec.nodeName ?? "";
+
+/**
+ * The ends to ask about. What is chosen stays while it is there. Else the question is the first that a newcomer has: how does
+ * a pod that is open to the outside reach a Service that opens no port of the machine?
+ */
+export function endsOf(store, { from, to }) {
+  const pods = store.list("pods").filter(runs).sort((a, b) => name(a).localeCompare(name(b)));
+  const services = store.list("services");
+  const open = services.filter(({ spec }) => spec.type === "NodePort" || spec.type === "LoadBalancer");
+  const source = pods.find((pod) => name(pod) === from) ?? pods.find((pod) => open.some((service) => selects(service, pod))) ?? pods[0];
+  if (!source) return { from: "", to: "" };
+  const gone = to.startsWith("service/") ? !store.get("services", to.slice("service/".length)) : to.includes("/") && !pods.some((pod) => name(pod) === to);
+  if (to && !gone) return { from: name(source), to };
+  const near = services.filter((service) => service.metadata.namespace === source.metadata.namespace && service.spec.selector && !selects(service, source));
+  const target = near.sort((a, b) => name(a).localeCompare(name(b)))[0];
+  const other = pods.find((pod) => pod !== source) ?? source;
+  return { from: name(source), to: target ? `service/${name(target)}` : name(other) };
+}
