@@ -17,6 +17,7 @@ from controlplane.controllers.controller import Context, Controller
 from controlplane.controllers.deployment import DeploymentController
 from controlplane.controllers.endpoints import EndpointsController
 from controlplane.controllers.garbage import GarbageCollector
+from controlplane.controllers.machines import MachineController, NodeTopologyController
 from controlplane.controllers.namespace import NamespaceController
 from controlplane.controllers.nodes import NodeController, NodeIpamController
 from controlplane.controllers.replicaset import ReplicaSetController
@@ -41,6 +42,8 @@ ALL: tuple[type[Controller] | type[Scheduler], ...] = (
     NodeController,
     NodeIpamController,
     VolumeController,
+    MachineController,
+    NodeTopologyController,
     Scheduler,
 )
 EVENT_LIFETIME = timedelta(hours=1)

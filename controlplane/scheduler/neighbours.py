@@ -1,4 +1,5 @@
-"""What the pods that run already mean for a new one: pod affinity, anti-affinity (its own and theirs), topology spread.
+"""What the pods that run already mean for a new one: pod affinity, anti-affinity (its own and theirs), topology spread, and
+its siblings, the pods of the same owner.
 
 All nodes are looked at once per pod (`neighbours_of`); after that a node is judged by its labels alone. Rules that forbid
 make an `objection`, those that only prefer a `liking`.
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from controlplane.scheduler.affinity import node_fits, untolerated
-from controlplane.scheduler.snapshot import Snapshot, anti_affinity_of
-from kubeapi.core_v1.types import Pod, PodAffinityTerm, TopologySpreadConstraint
+from controlplane.scheduler.snapshot import Snapshot, anti_affinity_of, owner_of
+from kubeapi.core_v1.types import Node, Pod, PodAffinityTerm, TopologySpreadConstraint
+from kubeapi.hardware_v1.chain import HOST_LABEL
 from kubeapi.selectors import matches
 
 PER_NEIGHBOUR = 10  # what one more pod of its kind weighs against a place, beside the weights (1-100) of wishes
@@ -43,6 +45,7 @@ class Neighbours(NamedTuple):
     refused: set[Domain]  # the anti-affinity of those that run
     spread: list[Spread]
     liked: Counter[Domain]  # what the rules that only prefer have for or against a domain
+    siblings: Counter[Domain]  # how many pods of its owner each machine has that can fail
 
     def objection(self, labels: Mapping[str, str]) -> str:
         """Why a node with these labels won't do, in Kubernetes' words; empty if it will."""
@@ -60,6 +63,12 @@ class Neighbours(NamedTuple):
     def liking(self, labels: Mapping[str, str]) -> int:
         """How much better a node with these labels is than any."""
         return sum(weight for (key, value), weight in self.liked.items() if labels.get(key) == value)
+
+
+def failure_domain(node: Node) -> Domain:
+    """What breaks as one: the physical host, where Machines tell of it, with all nodes on it; else the node."""
+    host = node.metadata.labels.get(HOST_LABEL)
+    return (HOST_LABEL, host) if host else ("kubernetes.io/hostname", node.metadata.name)
 
 
 def neighbours_of(pod: Pod, snapshot: Snapshot) -> Neighbours:
@@ -80,7 +89,15 @@ def neighbours_of(pod: Pod, snapshot: Snapshot) -> Neighbours:
     }
     rules = [c for c in pod.spec.topology_spread_constraints if c.when_unsatisfiable == "DoNotSchedule"]
     spread = [_spread(pod, rule, snapshot) for rule in rules]
-    return Neighbours(near, apart, refused, spread, _liked(pod, snapshot))
+    return Neighbours(near, apart, refused, spread, _liked(pod, snapshot), _siblings(pod, snapshot))
+
+
+def _siblings(pod: Pod, snapshot: Snapshot) -> Counter[Domain]:
+    found: Counter[Domain] = Counter()
+    if owner := owner_of(pod):
+        for info in snapshot.nodes:
+            found[failure_domain(info.node)] += info.owners[owner]
+    return found
 
 
 def _liked(pod: Pod, snapshot: Snapshot) -> Counter[Domain]:

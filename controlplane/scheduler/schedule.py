@@ -1,7 +1,7 @@
 """`schedule(pod, snapshot)`: the node for a pod, or the reasons why there is none. Pure.
 
 Filters answer with the words that Kubernetes uses, because people search for them; scores prefer few replicas of the
-same owner, then free resources, then what the pod would rather have.
+same owner on one physical host, as far as Machines tell of hosts, then few on one node, then free resources.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from controlplane.scheduler import affinity
-from controlplane.scheduler.neighbours import PER_NEIGHBOUR, Neighbours, neighbours_of
+from controlplane.scheduler.neighbours import PER_NEIGHBOUR, Neighbours, failure_domain, neighbours_of
 from controlplane.scheduler.snapshot import (
     Amounts,
     HostPort,
@@ -22,6 +22,7 @@ from controlplane.scheduler.snapshot import (
     requests_of,
 )
 from kubeapi.core_v1.types import Pod
+from kubeapi.hardware_v1.chain import HOST_LABEL
 
 # Whether evicting others could ever help is part of the message.
 _HELPABLE = (
@@ -35,9 +36,10 @@ _HELPABLE = (
 
 
 class Placement(NamedTuple):
-    """The pod goes to this node."""
+    """The pod goes to this node; `why` is a sentence where physical hosts had a say in it."""
 
     node: str
+    why: str = ""
 
 
 class Unschedulable(NamedTuple):
@@ -75,7 +77,18 @@ def schedule(pod: Pod, snapshot: Snapshot, volumes: Volumes = Volumes()) -> Plac
     if not fitting:
         return Unschedulable(_told(total, reasons, helpable))
     best = max(fitting, key=lambda info: score(pod, info, asked))  # the first of the best: nodes come by name
-    return Placement(best.node.metadata.name)
+    return Placement(best.node.metadata.name, _host_reason(best, fitting, asked.neighbours))
+
+
+def _host_reason(best: NodeInfo, fitting: list[NodeInfo], neighbours: Neighbours) -> str:
+    """Which hosts were left for one with fewer replicas; empty where none was, or where no Machine tells of hosts."""
+    domains = {failure_domain(info.node): neighbours.siblings[failure_domain(info.node)] for info in fitting}
+    key, chosen = own = failure_domain(best.node)
+    crowded = {name: count for (kind, name), count in domains.items() if kind == HOST_LABEL and count > domains[own]}
+    if key != HOST_LABEL or not crowded:
+        return ""
+    others = ", ".join(f"{name} ({count})" for name, count in sorted(crowded.items()))
+    return f"Host {chosen} has fewer of its replicas ({domains[own]}) than {others}"
 
 
 def _told(total: int, reasons: Counter[str], helpable: int) -> str:
@@ -128,17 +141,18 @@ def _clash(a: HostPort, b: HostPort) -> bool:
 
 
 def score(pod: Pod, info: NodeInfo, asked: Asked) -> tuple[float, ...]:
-    """How good the node is: soft taints, wishes, few siblings, then free share of cpu and memory, then few pods."""
+    """How good the node is: soft taints, wishes and few siblings on its host, few of those on the node itself, then the free
+    share of cpu and memory, then few pods."""
     wishes = asked.neighbours.liking(info.node.metadata.labels)
     if pod.spec.affinity and pod.spec.affinity.node_affinity:
         terms = pod.spec.affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
         wishes += sum(t.weight for t in terms if affinity.term_matches(t.preference, info.node))
-    owner = owner_of(pod)
-    siblings = info.owners[owner] if owner else 0
+    siblings = asked.neighbours.siblings[failure_domain(info.node)]
+    beside = siblings - info.owners[owner_of(pod)] if siblings else 0
     free = [
         1 - (info.used.get(r, 0) + asked.requests.get(r, 0)) / size
         for r in ("cpu", "memory")
         if (size := info.allocatable.get(r, 0))
     ]
     soft = affinity.untolerated(pod, info.node, ("PreferNoSchedule",)) is None
-    return (soft, wishes - PER_NEIGHBOUR * siblings, sum(free) / max(1, len(free)), -len(info.pods))
+    return (soft, wishes - PER_NEIGHBOUR * siblings, beside, sum(free) / max(1, len(free)), -len(info.pods))

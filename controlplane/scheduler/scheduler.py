@@ -172,7 +172,7 @@ class Scheduler:
         if isinstance(decided, Placement) and not volumes.waiting:
             self._infos[decided.node].add(pod)
             self._assumed[pod.metadata.uid] = (pod, decided.node)
-            return self._bind(pod, decided.node)
+            return self._bind(pod, decided)
         self._parked[pod.metadata.uid] = Parked(pod, bool(volumes.problem) or isinstance(decided, Placement))
         if isinstance(decided, Placement):
             return self._select(pod, volumes.waiting, decided.node)
@@ -235,7 +235,8 @@ class Scheduler:
                 places.append(frozenset(node.metadata.name for node in nodes))
         return Volumes("", tuple(affinities), tuple(waiting), tuple(places))
 
-    async def _bind(self, pod: Pod, node: str) -> None:
+    async def _bind(self, pod: Pod, placement: Placement) -> None:
+        node = placement.node
         meta = ObjectMeta(name=pod.metadata.name, namespace=pod.metadata.namespace, uid=pod.metadata.uid)
         binding = Binding(metadata=meta, target=ObjectReference(api_version="v1", kind="Node", name=node))
         try:
@@ -246,7 +247,8 @@ class Scheduler:
             self._stale.add(node)
             raise
         where = f"{pod.metadata.namespace}/{pod.metadata.name}"
-        self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where} to {node}", "Binding")
+        told = f"Successfully assigned {where} to {node}" + (f". {placement.why}" if placement.why else "")
+        self._recorder.event(pod, "Normal", "Scheduled", told, "Binding")
 
     async def _post(self, binding: Binding) -> None:
         meta = binding.metadata

@@ -37,6 +37,16 @@ def guests_of(name: str, machines: Iterable[Machine]) -> list[Machine]:
     return [machine for machine in machines if machine.spec.runs_on == name]
 
 
+def on_top_of(name: str, machines: Iterable[Machine]) -> list[str]:
+    """The names of all that stand on it, on whatever floor."""
+    machines, found = list(machines), list[str]()
+    floor = [name]
+    while floor:
+        floor = [m.metadata.name for m in machines if m.spec.runs_on in floor and m.metadata.name not in found]
+        found += floor
+    return found
+
+
 def chain_of(name: str, machines: Mapping[str, Machine]) -> list[str]:
     """The names from a Machine down to what it stands on at last, which may be one that nobody declared. In a circle, the
     name that closes it stands twice."""
