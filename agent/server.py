@@ -54,6 +54,7 @@ class AgentServer:
         app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
         app.router.add_get("/attach/{namespace}/{pod}/{container}", self._attach)
         app.router.add_get("/portForward/{namespace}/{pod}", self._port_forward)
+        app.router.add_post("/kill/{namespace}/{pod}/{container}", self._kill)
         self._more(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=STOP_GRACE)
         await self._runner.setup()
@@ -127,6 +128,19 @@ class AgentServer:
         await socket.prepare(request)
         await PortForward(socket, connect, pod.metadata.uid).run()
         return socket
+
+    async def _kill(self, request: web.Request) -> web.Response:
+        """End a container as a crash would (SIGKILL), for who wants to see it heal: the kubelet has no such door.
+
+        The answer names the container that was killed, and comes when it is dead.
+        """
+        pod, template = self._asked(request)
+        container = await self._running(pod, template.name, f'container "{template.name}" does not run')
+        try:
+            await self._runtime.stop(container.id, 0)
+        except EngineError as error:
+            raise web.HTTPInternalServerError(text=str(error)) from error
+        return web.json_response({"killed": f"docker://{container.id}"})
 
     async def _converse(self, request: web.Request, opened: Opener, failing: str) -> web.StreamResponse:
         """Open a session and pump it. Why there is none is told where the client looks for how one ended."""

@@ -301,6 +301,23 @@ async def test_what_is_not_there_is_refused_in_the_kubelets_words(world: World) 
     assert await refusal() == 'Internal error occurred: unable to upgrade connection: container not found ("c")'
 
 
+async def kill(world: World, path: str, tls: ssl.SSLContext) -> tuple[int, str]:
+    async with world.session.post(f"{world.url}/kill/{path}", ssl=tls) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_a_container_is_killed_as_if_it_had_crashed_and_nothing_else_can_be(world: World) -> None:
+    made = await world.run("sleep", "999")
+    assert (await kill(world, "ns/p/c", world.somebody))[0] == 403
+    assert await kill(world, "ns/p/d", world.let_in) == (404, 'container "d" not found in pod "p"')
+    assert await kill(world, "ns/q/c", world.let_in) == (404, 'pod "q" does not exist')
+    status, told = await kill(world, "ns/p/c", world.let_in)
+    assert (status, orjson.loads(told)) == (200, {"killed": f"docker://{made}"})
+    _, containers = await world.runtime.observe(world.pod.metadata.uid)
+    assert [(c.phase, c.exit_code) for c in containers] == [("exited", 137)]
+    assert await kill(world, "ns/p/c", world.let_in) == (500, 'container "c" does not run')
+
+
 async def test_only_the_api_server_is_let_in(world: World) -> None:
     await world.run("sleep", "999")
     url = f"{world.url}/containerLogs/ns/p/c"
