@@ -46,6 +46,7 @@ from kubeapi.meta_v1.types import ObjectMeta
 
 if TYPE_CHECKING:
     from kubeapi.clock import Clock
+    from kubeapi.hardware_v1.layers import Layers
 
 log = structlog.get_logger()
 LEASE_EVERY, RESYNC_EVERY, REFRESH_EVERY = 10, 60, 60
@@ -79,6 +80,16 @@ class Agent:
         self._recorder = Recorder(client, "kubelet", config.node, clock=clock)
         self._reporter = Reporter(client)
         self._network_config: NetworkConfig | None = None
+        self._view = NodeView(
+            name=config.node,
+            clock=clock,
+            runtime=runtime,
+            pods=self._pods.list,
+            services=self._services.list,
+            slices=self._slices.list,
+            network=lambda: self._network_config,
+            client=client,
+        )
         self._server = self._make_server(tls)
         self._reclaimer = Reclaimer(client, runtime, self._recorder, config.node)
         self._workers: dict[str, PodWorker] = {}
@@ -129,6 +140,7 @@ class Agent:
         self._clockwork.start()
         await self._keeper.beat()
         await self._told.wait()
+        self._spawn(self._keep_machine(), "machine")
 
     async def _stop(self) -> None:
         if self._clockwork.running:
@@ -154,22 +166,29 @@ class Agent:
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
         assert tls is not None  # a server of logs and commands lets nobody in without a certificate
-        view = NodeView(
-            name=self._config.node,
-            clock=self._clock,
-            runtime=self._runtime,
-            pods=self._pods.list,
-            services=self._services.list,
-            slices=self._slices.list,
-            network=lambda: self._network_config,
-        )
-        return AgentServer(self._runtime, self._pods.get, tls, functools.partial(add_doors, view=view))
+        return AgentServer(self._runtime, self._pods.get, tls, functools.partial(add_doors, view=self._view))
 
     def _make_network(self, config: NetworkConfig) -> Network:
         return NodeNetwork(config, self._services, self._slices)
 
     def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
         return Volumes(self._objects, self._runtime, self._config.directory, allocatable, wake=self._wake)
+
+    async def _keep_machine(self) -> None:
+        """Tell the API what the machine is. Looking at it takes modules that nothing else here needs: they come now, when
+        the node is up."""
+        from agent.hardware.keeper import MachineKeeper
+
+        await MachineKeeper(self._client, self._clock, self._config.node, self._layers).run()
+
+    async def _layers(self) -> Layers:
+        from agent.hardware.discovery import Discovery
+
+        discovery = Discovery(self._view)
+        try:
+            return await discovery.layers()
+        finally:
+            await discovery.close()
 
     # The node
 

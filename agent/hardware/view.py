@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.network.config import NetworkConfig
 from agent.runtime.protocol import Runtime
+from kubeapi.client.client import Client
 from kubeapi.clock import Clock
 from kubeapi.core_v1.types import Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
@@ -17,8 +18,8 @@ from kubeapi.discovery_v1.types import EndpointSlice
 class NodeView:
     """A node by its name; /proc and /sys lie under root. The functions give what is known now, shared: not to be changed.
 
-    On a machine without a cluster there are no pods, Services and slices, and `network` is None; without an engine
-    `runtime` is.
+    On a machine without a cluster there are no pods, Services and slices, and `network` and `client` are None; without an
+    engine `runtime` is.
     """
 
     name: str
@@ -29,3 +30,4 @@ class NodeView:
     services: Callable[[], Sequence[Service]] = tuple
     slices: Callable[[], Sequence[EndpointSlice]] = tuple
     network: Callable[[], NetworkConfig | None] = lambda: None
+    client: Client | None = None

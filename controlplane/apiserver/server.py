@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from controlplane.admission import node_restriction
 from controlplane.admission.chain import Admission
 from controlplane.apiserver import apply_door, pods, scale
 from controlplane.apiserver.bodies import decoded, in_json, json_body, media_of
@@ -86,6 +87,7 @@ class ApiServer:
         if target is None:
             return self._described(request)
         request = in_json(request, self.registry)
+        node_restriction.check(self.store, target, request)
         if way := self.doors.subresources.get(f"{target.kind.plural}/{target.subresource}"):
             return await way(target, request)
         form = negotiate(request.headers.get("accept", ""), watchable=request.method == "GET")

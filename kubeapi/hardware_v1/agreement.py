@@ -19,7 +19,9 @@ AGREES, HOST_FOUND = "Agrees", "HostFound"
 DISK_SLACK = Decimal("0.02")  # a partition table, a size that was rounded for the shop window
 NOTHING_BENEATH = ("", "none", "unknown")
 # Monitors that stand on Linux's KVM: a guest sees the one, a host names the other.
-ON_KVM = frozenset({"kvm", "qemu", "firecracker", "cloudhypervisor", "crosvm"})
+ON_KVM = frozenset(
+    {"kvm", "qemu", "firecracker", "cloudhypervisor", "crosvm", "proxmox", "proxmoxve", "ovirt", "kubevirt"}
+)
 # What an emulated card is called where it is declared, and the driver that a guest's Linux has for it.
 DRIVERS = {
     "e1000": ("e1000",),
@@ -149,13 +151,13 @@ def _beneath(machine: Machine, host: Machine | None) -> Iterator[str]:
         return
     match bool(below), seen.kind.lower() not in NOTHING_BENEATH:
         case False, True:
-            yield f"runsOn: a physical host is declared, {seen.kind} was found beneath its kernel"
-        case True, False if seen.kind.lower() == "none" and seen.confidence == "certain":
+            yield f"runsOn: a physical host is declared, {seen.says or seen.kind} was found beneath its kernel"
+        case True, False if seen.kind.lower() == "none":
             yield f"runsOn: {below} is declared, nothing was found beneath its kernel"
         case True, True if host is not None and host.spec.hypervisor is not None:
             said = host.spec.hypervisor.kind
-            if _family(said) != _family(seen.kind):
-                yield f"runsOn: {below} declares {said}, {seen.kind} was found beneath the kernel"
+            if _family(said) not in map(_family, (seen.kind, seen.monitor, seen.platform)):
+                yield f"runsOn: {below} declares {said}, {seen.says or seen.kind} was found beneath the kernel"
 
 
 def _family(kind: str) -> str:

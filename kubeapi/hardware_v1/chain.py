@@ -10,6 +10,7 @@ from kubeapi.hardware_v1.types import Machine, MachineSpec
 from kubeapi.quantity import parse
 
 HOST_LABEL = "topology.naru.dev/host"
+GUEST_MARK = ".vm-"  # between a node's name and its guest's, in the names of Machines that the node's agent makes
 KEPT = Decimal(1) / 8  # firmware and kernel keep that share of the RAM at most: what is installed is more than MemTotal
 NOTHING = MachineSpec()
 

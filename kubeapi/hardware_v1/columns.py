@@ -24,7 +24,8 @@ def _memory(machine: Machine) -> str:
 
 
 def _beneath(machine: Machine) -> str:
-    return machine.status.beneath.kind if machine.status.beneath else UNKNOWN
+    found = machine.status.beneath
+    return (found.monitor or found.kind if found else "") or UNKNOWN
 
 
 def _hypervisor(machine: Machine) -> str:

@@ -42,7 +42,7 @@ class MachineList(Model):
 
 
 class MachineSpec(Model):
-    """What a person declares. All of it may be left out."""
+    """All of it may be left out."""
 
     runs_on: Annotated[str, Doc("The Machine that this one is a virtual machine of; empty for a physical host.")] = ""
     node: Annotated[
@@ -162,12 +162,16 @@ class SeenSwitch(Model):
 
     needs: ClassVar[tuple[str, ...]] = ("name",)
     name: Annotated[str, Doc("The bridge's name.")] = always(str)
-    ports: Annotated[list[str], Doc("The interfaces plugged into it.")] = empty(list)
+    ports: Annotated[
+        list[str], Doc("The cards and the taps of virtual machines plugged into it; pods' veths are not told.")
+    ] = empty(list)
 
 
 class Beneath(Model):
-    """What a kernel stands on."""
+    """What a kernel stands on, as far as it shows."""
 
-    kind: Annotated[str, Doc("The hypervisor, such as VMware or Firecracker; none, or unknown.")] = ""
+    kind: Annotated[str, Doc("The hypervisor, such as KVM or VMware; none, or unknown.")] = ""
+    monitor: Annotated[str, Doc("The program that makes the virtual machine of it, such as QEMU or Firecracker.")] = ""
+    platform: Annotated[str, Doc("Who runs it, such as Amazon EC2.")] = ""
     confidence: Annotated[str, Doc("certain, likely or unknown.")] = ""
-    says: Annotated[str, Doc("How that is known.")] = ""
+    says: Annotated[str, Doc("All of that in words.")] = ""
