@@ -130,11 +130,11 @@ export class BeneathView {
     const side = (which, label) => html("div", { class: `boxes boxes-${which}` }, label, html("ol", { class: "boxes-list" }, boxes.filter((box) => box.side === which).map(draw)));
     const guest = () => html("p", { class: "boxes-label" }, html("span", { class: "as-guest" }, speech.say("beneath/guest")), html("span", { class: "as-container" }, speech.say("beneath/container-of")));
     const why = html("p", { class: "eight-why", role: "status" });
-    const share = html("button", { type: "button", class: "primary", id: "share-kernel" }, speech.say("beneath/share"));
+    const share = html("button", { type: "button", class: "primary", id: "share-kernel" });
     const set = (shared) => {
       last.shared = shared;
       this.boxes.classList.toggle("is-shared", shared);
-      share.setAttribute("aria-pressed", shared);
+      share.textContent = speech.say(shared ? "beneath/separate" : "beneath/share");
       for (const box of this.boxes.querySelectorAll(".not-needed")) box.setAttribute("aria-hidden", shared);
       const [kernel, first, second] = [boxes[1].name, boxes[2].name, boxes[5].name || speech.say("beneath/another")];
       why.textContent = speech.say(shared ? "beneath/why" : "beneath/asVms", { kernel, first, second });

@@ -16,7 +16,7 @@ const NARROW = 760; // pixels below which columns become rows
 export const SIZES = { box: 62, head: 34, count: 34, gap: 14, lane: 30, margin: 12, frame: 12, title: 44, floor: 66, label: 24, line: 20 };
 
 /** How much larger everything is on a wide screen, so that it is read from as far away. */
-export const scaleOf = (width) => Math.min(1.6, Math.max(1, width / 1500));
+export const scaleOf = (width) => Math.min(1.6, Math.max(1, width / 1100));
 
 /**
  * The layout of a scene, `width` pixels wide: {width, height, scale, form, columns, boxes, frames, heads, counts, wires, floors,
@@ -161,7 +161,7 @@ function framesAround(scene, boxes, size) {
 function floorsAt(floors, y, width, size, form) {
   const label = form === "across" ? Math.round(size.floor * 2) : 0;
   const room = width - 2 * size.margin - label - size.gap;
-  const least = Math.min(room, form === "across" ? size.floor * 3 : size.floor * 1.9);
+  const least = Math.min(room, form === "across" ? size.floor * 3 : size.floor * 1.7);
   const beside = Math.max(1, Math.floor((room + size.gap) / (least + size.gap)));
   const placed = floors.map((floor) => {
     const keys = [...floor.parts.map((part) => part.id), ...(floor.rest.length ? [`${floor.key}/rest`] : [])];

@@ -88,13 +88,18 @@ export function drawingOf(scene, layout, { known, trace, speech, name, onSelect 
     horizonOf(layout, speech, fonts),
     layout.frames.map((frame) => svg("rect", { class: "frame", ...rectangle(frame), rx: 12 * layout.scale })),
     svg("g", { class: "wires", "aria-hidden": "true" }, layout.wires.map((wire) => svg("path", { class: "wire", "data-hop": wire.hop, d: rounded(wire.points, 8 * layout.scale), "marker-end": "url(#drawing-arrow)" }))),
-    layout.heads.map(nodeCard),
-    layout.boxes.map(nodeCard),
+    inOrder([...layout.boxes, ...layout.heads], nodes).map(nodeCard),
     layout.counts.map(countCard),
     layout.floors.flatMap((floor) => floor.cells.map(floorCell(floor))),
     svg("circle", { class: "packet", r: 7 * layout.scale, cx: -99, cy: -99, "aria-hidden": "true" }),
   );
   return { root, parts };
+}
+
+/** Boxes in the order of the way, then the others: the order in which the Tab key and a screen reader meet them. */
+function inOrder(boxes, nodes) {
+  const first = ({ key }) => nodes.get(key).hops[0] ?? Infinity;
+  return boxes.toSorted((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b)));
 }
 
 /** Shows how each hop stands: `states` is one word per hop (`""`: not yet known). A box with several hops shows the worst. */

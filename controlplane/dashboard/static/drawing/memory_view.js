@@ -4,6 +4,8 @@
 import { html, svg } from "../dom.js";
 import { fetchMemory } from "./documents.js";
 import { bytes, valueOf } from "./facts.js";
+import { scaleOf } from "./layout.js";
+import { fontsAt } from "./marks.js";
 import { scaleOver } from "./scale.js";
 import { speechOf } from "./speech.js";
 import { fit } from "./text.js";
@@ -12,7 +14,6 @@ import { fit } from "./text.js";
 export const MEASURES = ["promised", "committed", "resident", "proportional", "swapped", "charged", "limit"];
 const DRAWN = 24; // rows of the picture; the table has all
 const FRESH = 10_000; // milliseconds between readings while someone looks: a reading costs the agent 2 ms per process
-const SMALL = "12px system-ui, 'Noto Sans KR', 'Noto Sans CJK KR', sans-serif";
 
 let last = { node: "", memory: null };
 
@@ -95,33 +96,40 @@ export class MemoryView {
     const width = this.picture.clientWidth;
     if (!this.memory || !width) return;
     const { speech } = this;
-    const rows = this.rows.slice(0, DRAWN);
+    const rows = [sumOf(this.rows, speech.say("memory/all")), ...this.rows.slice(0, DRAWN)];
     const scale = scaleOver([totalsOf(this.memory).ram, ...rows.flatMap(({ values }) => Object.values(values))]);
     const names = width < 760 ? 0 : Math.min(300, width * 0.22);
-    const [head, row, edge] = [44, names ? 30 : 46, 16];
+    const larger = scaleOf(width);
+    const font = fontsAt(larger).small;
+    const [head, row, edge] = [44, names ? 30 : 46, 16].map((pixels) => pixels * larger);
+    const label = (x, y, content, anchor = "start") => {
+      const element = svg("text", { x, y, "text-anchor": anchor }, content);
+      element.style.font = font;
+      return element;
+    };
     const at = (value) => names + edge + scale.at(value) * (width - names - 2 * edge);
     const height = head + rows.length * row + 12;
     const ticks = scale.ticks.filter((_, position) => width > 560 || position % 2 === 0).map((tick) =>
-      svg("g", { class: "tick" }, svg("line", { x1: at(tick), x2: at(tick), y1: head - 8, y2: height }), label(at(tick), 16, bytes(tick, speech.language), "middle")),
+      svg("g", { class: "tick" }, svg("line", { x1: at(tick), x2: at(tick), y1: head - 8 * larger, y2: height }), label(at(tick), 16 * larger, bytes(tick, speech.language), { 0: "start", [scale.ticks.length - 1]: "end" }[scale.ticks.indexOf(tick)] ?? "middle")),
     );
     const { ram } = totalsOf(this.memory);
-    const line = ram ? svg("g", { class: "ram" }, svg("line", { x1: at(ram), x2: at(ram), y1: 24, y2: height }), label(at(ram) - 5, 34, `${speech.say("memory/ram")} ${bytes(ram, speech.language)}`, "end")) : null;
+    const line = ram ? svg("g", { class: "ram" }, svg("line", { x1: at(ram), x2: at(ram), y1: 24 * larger, y2: height }), label(at(ram) - 5, 34 * larger, `${speech.say("memory/ram")} ${bytes(ram, speech.language)}`, "end")) : null;
     const drawn = rows.map(({ name, values }, position) => {
-      const y = head + position * row + (names ? row / 2 : row - 14);
+      const y = head + position * row + (names ? row / 2 : row - 14 * larger);
       const known = MEASURES.filter((measure) => Number.isFinite(values[measure]) && values[measure] > 0);
       const told = known.map((measure) => `${speech.say(`memory/${measure}`)} ${bytes(values[measure], speech.language)}`).join(", ");
       const [from, to] = [Math.min(...known.map((m) => values[m])), Math.max(...known.map((m) => values[m]))];
-      const title = fit(name, names ? names - edge : width - 2 * edge, SMALL);
+      const title = fit(name, names ? names - edge : width - 2 * edge, font);
       return svg(
         "g",
         { class: "memory-row", role: "img", "aria-label": `${name}: ${told}` },
         svg("title", {}, `${name}: ${told}`),
-        label(names ? 4 : edge, names ? y + 4 : y - 14, title),
+        label(names ? 4 : edge, names ? y + 4 * larger : y - 14 * larger, title),
         known.length ? svg("line", { class: "span", x1: at(from), x2: at(to), y1: y, y2: y }) : null,
-        known.map((measure) => mark(measure, at(values[measure]), y)),
+        known.map((measure) => mark(measure, at(values[measure]), y, larger)),
       );
     });
-    const legend = html("ul", { class: "legend" }, MEASURES.map((measure) => html("li", {}, svg("svg", { width: 16, height: 16, viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(measure, 0, 0)), speech.say(`memory/${measure}`))));
+    const legend = html("ul", { class: "legend" }, MEASURES.map((measure) => html("li", {}, svg("svg", { width: 16, height: 16, viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(measure, 0, 0, 1)), speech.say(`memory/${measure}`))));
     const more = this.rows.length > DRAWN ? [html("p", { class: "muted" }, speech.say("memory/more", { n: this.rows.length - DRAWN }))] : [];
     this.picture.replaceChildren(
       legend,
@@ -151,31 +159,33 @@ export function rowsOf(memory) {
   return rows.sort((a, b) => (b.values.promised ?? 0) - (a.values.promised ?? 0));
 }
 
+const ADDABLE = ["promised", "committed", "proportional", "swapped", "charged"]; // resident counts shared pages again and again
+
+/** All rows as one, of what may be added up. */
+function sumOf(rows, name) {
+  return { name, values: Object.fromEntries(ADDABLE.map((measure) => [measure, rows.reduce((sum, { values }) => sum + (values[measure] ?? 0), 0)])) };
+}
+
 /** What was promised to all that is shown and taken by it (proportional, so that it adds up), and the machine's RAM. */
 export function totalsOf(memory) {
   const machine = new Map((memory.parts.find(({ id }) => id === "memory")?.facts ?? []).map(({ name, value }) => [name, value]));
-  const sum = (measure) => rowsOf(memory).reduce((total, { values }) => total + (values[measure] ?? 0), 0);
-  return { promised: machine.get("promised") ?? sum("promised"), taken: machine.get("proportional") ?? sum("proportional"), ram: machine.get("total") };
+  const { promised, proportional } = sumOf(rowsOf(memory), "").values;
+  return { promised, taken: proportional, ram: machine.get("total") };
 }
 
 /** Each measure has a shape of its own, so that colour is never the only difference. */
-function mark(measure, x, y) {
+function mark(measure, x, y, larger) {
   const shapes = {
-    promised: () => svg("circle", { cx: x, cy: y, r: 6 }),
-    committed: () => svg("rect", { x: x - 4.5, y: y - 4.5, width: 9, height: 9, transform: `rotate(45 ${x} ${y})` }),
-    resident: () => svg("rect", { x: x - 5, y: y - 5, width: 10, height: 10 }),
-    proportional: () => svg("circle", { cx: x, cy: y, r: 5 }),
-    swapped: () => svg("path", { d: `M${x - 6} ${y - 5}h12l-6 10z` }),
-    charged: () => svg("path", { d: `M${x - 6} ${y + 5}h12l-6-10z` }),
-    limit: () => svg("path", { d: `M${x} ${y - 10}v20` }),
+    promised: () => svg("circle", { r: 6 }),
+    committed: () => svg("path", { d: "M-6 0 0-6 6 0 0 6z" }),
+    resident: () => svg("path", { d: "M-5-5H5V5H-5z" }),
+    proportional: () => svg("circle", { r: 5 }),
+    swapped: () => svg("path", { d: "M-6-5h12l-6 10z" }),
+    charged: () => svg("path", { d: "M-6 5h12l-6-10z" }),
+    limit: () => svg("path", { d: "M0-10v20" }),
   };
   const shape = shapes[measure]();
   shape.setAttribute("class", `mark mark-${measure}`);
+  shape.setAttribute("transform", `translate(${x} ${y}) scale(${larger})`);
   return shape;
-}
-
-function label(x, y, content, anchor = "start") {
-  const element = svg("text", { x, y, "text-anchor": anchor }, content);
-  element.style.font = SMALL;
-  return element;
 }

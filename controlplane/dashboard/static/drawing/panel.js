@@ -125,14 +125,24 @@ function evidenceOf(evidence, speech) {
 function besideSection(part, known, speech, onSelect) {
   const links = known.layers.links.filter((link) => link.source === part.id || link.target === part.id);
   const beneath = known.parts.get(part.on);
-  const joined = links.map((link) => [link.kind, known.parts.get(link.source === part.id ? link.target : link.source)]);
-  if (beneath) joined.unshift(["on", beneath]);
+  const joined = links.map((link) => {
+    const outward = link.source === part.id;
+    const word = speech.term(`link/${link.kind}`);
+    return [link.kind === "peer" ? `${word} ↔` : outward ? `${word} →` : `← ${word}`, known.parts.get(outward ? link.target : link.source)];
+  });
+  if (beneath) joined.unshift(["↓", beneath]);
   const shown = joined.filter(([, other]) => other).slice(0, LISTED);
   if (!shown.length) return null;
-  const items = shown.map(([kind, other]) =>
-    html("li", {}, html("span", { class: "muted" }, kind === "on" ? "↓" : speech.term(`link/${kind}`)), " ", html("button", { type: "button", class: "plain", onclick: () => onSelect(other.id) }, `${speech.kind(other)} ${other.name}`)),
+  const items = shown.map(([how, other]) =>
+    html("li", {}, html("span", { class: "muted" }, how), " ", html("button", { type: "button", class: "plain", onclick: () => onSelect(other.id) }, titleOf(other, speech))),
   );
   return html("section", {}, html("h4", {}, speech.say("part/beside")), html("ul", { class: "panel-list" }, items));
+}
+
+/** `bridge naru0`; a name that begins with its kind already says it once. */
+function titleOf(part, speech) {
+  const kind = speech.kind(part);
+  return part.name.startsWith(kind) ? part.name : `${kind} ${part.name}`;
 }
 
 function twinSection({ vmware, what, linux, difference }, speech) {

@@ -7,7 +7,7 @@
 
 import { html } from "../dom.js";
 import { traceCommand } from "./commands.js";
-import { endsOf, fetchLayers, fetchTrace, nodeOf } from "./documents.js";
+import { endsOf, fetchLayers, fetchTrace, nodeOf, podNames, serviceNames } from "./documents.js";
 import { hopList, statesOf } from "./hops.js";
 import { layoutOf, scaleOf } from "./layout.js";
 import { drawingOf, fontsAt, light } from "./marks.js";
@@ -34,8 +34,8 @@ export class PathView {
     this.status = html("p", { class: "status", role: "status" });
     this.list = html("section", { class: "steps" });
     this.panel = html("aside", { class: "panel", "aria-label": this.speech.say("part/panel") });
-    this.main = html("div", { class: "drawing-main" }, this.stage, this.list);
-    element.append(html("h1", {}, this.speech.say("path/title")), this.question, this.status, html("div", { class: "drawing-body" }, this.main, this.panel));
+    const body = html("div", { class: "drawing-body" }, this.stage, this.panel, this.list);
+    element.append(html("h1", {}, this.speech.say("path/title")), this.question, this.status, body);
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(this.stage);
     this.unfollow = store.subscribe(["pods", "services", "state"], () => this.follow());
@@ -53,27 +53,30 @@ export class PathView {
   begin() {
     this.ask();
     if (last.known && same(last.asked, this.asked)) {
-      Object.assign(this, { known: last.known, selected: last.selected });
+      Object.assign(this, { known: last.known, selected: last.selected, running: podNames(this.store).join() });
       this.show(last.trace);
     } else if (this.asked.from) this.answer();
     else if (this.store.state === "live") this.tell(this.speech.say("path/nothing"));
   }
 
-  /** What runs has changed: the blanks offer it, and an end that is gone is replaced. */
+  /** What runs has changed: the blanks offer it, an end that is gone is replaced, and the way may be another now. */
   follow() {
     const ends = endsOf(this.store, this.asked);
     const changed = !same(ends, this.asked);
     this.asked = ends;
     this.ask();
     if (changed) this.begin();
+    else if (this.known && this.running !== podNames(this.store).join()) this.answer();
   }
 
   ask() {
+    if (this.offer() === this.offered) return; // a list that somebody has opened is not taken away
+    this.offered = this.offer();
     const held = this.question.contains(document.activeElement) ? document.activeElement.id : "";
     const choose = (ends) => {
       this.asked = ends;
+      this.offered = this.offer(); // the form shows it already
       history.replaceState(null, "", `#/path?${new URLSearchParams(ends)}`);
-      this.ask();
       this.answer();
     };
     this.question.replaceChildren(
@@ -82,11 +85,17 @@ export class PathView {
     if (held) this.question.querySelector(`#${held}`)?.focus();
   }
 
+  /** All that the form shows, to compare. */
+  offer() {
+    return JSON.stringify([podNames(this.store), serviceNames(this.store), this.asked, Boolean(this.probing)]);
+  }
+
   /** Reads the layers and predicts the way. Layers without a way are still shown: the reason stands above them. */
   async answer() {
     this.playing.abort();
     const { asked, api } = this;
     const node = nodeOf(this.store, asked.from);
+    this.running = podNames(this.store).join();
     this.tell(this.speech.say("reading"));
     const [layers, trace] = await Promise.allSettled([
       fetchLayers(api, node, this.life.signal),
@@ -95,10 +104,9 @@ export class PathView {
     if (this.life.signal.aborted || !same(asked, this.asked)) return;
     if (layers.status === "rejected") return this.fail(layers.reason);
     this.known = index(layers.value);
-    this.selected = "";
     this.show(trace.value ?? null);
     if (trace.status === "rejected") this.fail(trace.reason);
-    else last = { asked, known: this.known, trace: trace.value, selected: "" };
+    else last = { asked, known: this.known, trace: trace.value, selected: this.selected };
   }
 
   /** Sends a packet, then plays what was seen of it. */
@@ -175,7 +183,7 @@ export class PathView {
 
   draw() {
     this.width = this.stage.clientWidth;
-    if (!this.width) return;
+    if (!this.width) return; // not laid out yet: its size will be told
     const { known, trace, speech, asked } = this;
     const held = this.stage.contains(document.activeElement) ? document.activeElement.dataset.key : "";
     this.scene = sceneOf(known, trace);

@@ -12,8 +12,12 @@ export function questionForm({ store, ends: { from, to }, speech, probing, onAsk
   const [pods, services] = [podNames(store), serviceNames(store)];
   const known = [...pods, ...services.map((name) => `service/${name}`)];
   const typed = to && !known.includes(to) ? to : "";
-  const source = html("select", { id: "path-from", "aria-label": speech.say("path/from"), onchange: (event) => onAsk({ from: event.target.value, to }) }, pods.map((pod) => option(pod, from)));
-  const address = html("input", { id: "path-address", type: "text", inputmode: "url", placeholder: "192.0.2.1", value: typed, "aria-label": speech.say("path/address"), hidden: !typed, onchange: (event) => event.target.value.trim() && onAsk({ from, to: event.target.value.trim() }) });
+  const ask = () => {
+    const end = address.hidden ? target.value : address.value.trim();
+    if (end) onAsk({ from: source.value, to: end });
+  };
+  const source = html("select", { id: "path-from", "aria-label": speech.say("path/from"), onchange: () => ask() }, pods.map((pod) => option(pod, from)));
+  const address = html("input", { id: "path-address", type: "text", inputmode: "url", placeholder: "192.0.2.1", value: typed, "aria-label": speech.say("path/address"), hidden: !typed, onchange: () => ask() });
   const target = html(
     "select",
     {
@@ -21,7 +25,7 @@ export function questionForm({ store, ends: { from, to }, speech, probing, onAsk
       "aria-label": speech.say("path/to"),
       onchange: (event) => {
         address.hidden = event.target.value !== OTHER;
-        if (address.hidden) onAsk({ from, to: event.target.value });
+        if (address.hidden) ask();
         else address.focus();
       },
     },
@@ -29,14 +33,14 @@ export function questionForm({ store, ends: { from, to }, speech, probing, onAsk
     group(speech.term("kind/pod"), pods.map((pod) => option(pod, to))),
     group(speech.say("path/outside"), [option(OTHER, typed ? OTHER : "", speech.say("path/otherAddress"))]),
   );
-  const button = html("button", { id: "path-probe", type: "submit", class: "primary", disabled: probing || !from || !to }, speech.say(probing ? "path/probing" : "path/probe"));
+  const button = html("button", { id: "path-probe", type: "submit", class: "primary", disabled: !from || !to, "aria-disabled": probing ? "true" : null }, speech.say(probing ? "path/probing" : "path/probe"));
   return html(
     "form",
     {
       class: "question",
       onsubmit: (event) => {
         event.preventDefault();
-        onProbe();
+        if (!probing) onProbe();
       },
     },
     html("span", {}, speech.say("path/how")),

@@ -1,13 +1,13 @@
-/** A scale on which a few kilobytes and thousands of gigabytes are both seen: each step to the right is ten times more. Pure. */
+/** A scale on which a few kilobytes and thousands of gigabytes are both seen: each line is sixteen times the one before. Pure. */
 
 const LEAST = 1 << 20; // what is less than a MiB stands at the left end
 
-/** {at(bytes) → 0..1, ticks: [bytes]} over values. From a MiB to the power of ten (in MiB) above the largest. */
+/** {at(bytes) → 0..1, ticks: [bytes]} over values. From a MiB to the power of sixteen above the largest. */
 export function scaleOver(values) {
-  const largest = Math.max(LEAST * 1000, ...values.filter(Number.isFinite));
-  const decades = Math.ceil(Math.log10(largest / LEAST));
+  const largest = Math.max(LEAST * 16 ** 3, ...values.filter(Number.isFinite));
+  const steps = Math.ceil(Math.log2(largest / LEAST) / 4);
   return {
-    at: (value) => Math.min(1, Math.max(0, Math.log10(Math.max(value, LEAST) / LEAST) / decades)),
-    ticks: Array.from({ length: decades + 1 }, (_, power) => LEAST * 10 ** power),
+    at: (value) => Math.log2(Math.max(value, LEAST) / LEAST) / 4 / steps,
+    ticks: Array.from({ length: steps + 1 }, (_, power) => LEAST * 16 ** power),
   };
 }

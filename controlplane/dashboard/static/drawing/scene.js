@@ -23,7 +23,7 @@ const SHOWN_ON_FLOOR = 6;
 /** The parts of a document by id, and who is whose: made once per document, asked often. What is empty is not sent. */
 export function index(sent) {
   const full = (part) => ({ ...part, on: part.on ?? "", facts: part.facts ?? [] });
-  const layers = { conflicts: [], horizons: [], ...sent, parts: sent.parts.map(full), links: sent.links ?? [] };
+  const layers = { conflicts: [], horizons: [], ...sent, parts: (sent.parts ?? []).map(full), links: sent.links ?? [] };
   const parts = new Map(layers.parts.map((part) => [part.id, part]));
   const upon = new Map();
   for (const part of layers.parts) if (part.on) upon.set(part.on, [...(upon.get(part.on) ?? []), part]);
@@ -68,17 +68,21 @@ export function sceneOf(known, trace) {
 
 function nodesOf(known, hops) {
   const stages = hops.map((hop) => stageOf(hop.kind, netnsName(hop.netns), known.podOfNetns));
-  const first = stages.findIndex((stage) => SHARED.has(stage));
-  const last = stages.findLastIndex((stage) => SHARED.has(stage));
+  const inside = hops.map((hop, position) => (["inner", "pod"].includes(stages[position]) ? podOf(known, hop) : ""));
+  const [first, last] = [stages.findIndex((stage) => SHARED.has(stage)), stages.findLastIndex((stage) => SHARED.has(stage))];
+  const turn = first >= 0 ? first : inside.findIndex((pod) => pod && pod !== inside[0]); // else at the other pod
   const nodes = new Map();
+  const lanes = new Map(); // of pods: one that is met again (it asks its own Service) stays where it is
   const route = hops.map((hop, position) => {
     const stage = stages[position];
-    const lane = SHARED.has(stage) ? "middle" : first < 0 || position < first ? "from" : position > last ? "to" : "middle";
+    const side = SHARED.has(stage) ? "middle" : turn < 0 || position < turn ? "from" : position > last ? "to" : "middle";
     const key = hop.part || `${hop.kind}/${hop.netns ?? ""}/${hop.name}`;
     const node = nodes.get(key);
     if (node) node.hops.push(position);
     else {
-      const pod = stage === "inner" || stage === "pod" ? podOf(known, hop) : "";
+      const pod = inside[position];
+      const lane = lanes.get(pod) ?? side;
+      if (pod) lanes.set(pod, lane);
       nodes.set(key, { key, part: known.parts.get(hop.part) ?? null, hops: [position], kind: hop.kind, name: hop.name, stage, lane, pod });
     }
     return key;

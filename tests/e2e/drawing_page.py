@@ -1,0 +1,135 @@
+"""The page in a browser with documents in place of a cluster: each request is answered here, with the page's own files."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, Page, Route, async_playwright
+
+from controlplane.dashboard.files import RULES, static
+from kubeapi.hardware_v1.layers import Layers
+from kubeapi.hardware_v1.memory import Memory
+from kubeapi.hardware_v1.terms import tables
+from kubeapi.hardware_v1.trace import Trace
+from tests.e2e import drawing_world as world
+
+ORIGIN = "http://naru.localhost"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without a window."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+def kept(name: str) -> str:
+    """Where a screenshot is kept for people to look at."""
+    folder = Path(os.environ.get("TEST_ARTIFACTS", Path(tempfile.gettempdir()) / "naru-test-artifacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder / f"drawing-{name}.png")
+
+
+@dataclass
+class Cluster:
+    """What the page is told. traces answers (from, to, probed); complaints are what the browser's console said."""
+
+    pods: int = 6
+    layers: Layers | None = None
+    memory: Memory | None = None
+    predicted: Trace | None = field(default_factory=world.trace)
+    probed: Trace = field(default_factory=lambda: world.trace("seen"))
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, query: str) -> object:
+        """The JSON at a path; None where there is nothing."""
+        lists: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            "/api/v1/pods": lambda: [pod(number) for number in range(self.pods)],
+            "/api/v1/services": lambda: [
+                service("web", "NodePort"),
+                service("was", "ClusterIP"),
+                service("db", "ClusterIP"),
+            ],
+            "/api/v1/nodes": lambda: [{"metadata": {"name": world.NODE}}],
+        }
+        proxy = f"/api/v1/nodes/{world.NODE}/proxy/"
+        if path == "/dashboard/terms.json":
+            return tables()
+        if path == f"{proxy}layers":
+            return (self.layers or world.layers(self.pods)).to_dict()
+        if path == f"{proxy}layers/memory":
+            return (self.memory or world.memory(self.pods)).to_dict()
+        if path == f"{proxy}trace":
+            self.asked.append(query)
+            trace = self.probed if "probe=1" in query else self.predicted
+            return trace and trace.to_dict()
+        if path.startswith(("/api/", "/apis/")):
+            return {"items": lists.get(path, list)(), "metadata": {"resourceVersion": "1"}}
+        return None
+
+
+def pod(number: int) -> dict[str, Any]:
+    """A running pod as the API tells it."""
+    tier, container = world.TIERS[number % 3]
+    status = {"name": container, "containerID": f"docker://{number:012x}{'0' * 52}", "state": {"running": {}}}
+    return {
+        "metadata": {"name": world.pod_name(number), "namespace": "shop", "labels": {"app": tier}, "uid": str(number)},
+        "spec": {"nodeName": world.NODE, "containers": [{"name": container}]},
+        "status": {"phase": "Running", "containerStatuses": [status]},
+    }
+
+
+def service(name: str, kind: str) -> dict[str, Any]:
+    """A Service over a tier."""
+    spec = {"type": kind, "clusterIP": "10.96.11.5", "selector": {"app": name}, "ports": [{"port": 80}]}
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser, cluster: Cluster, route: str, *, width: int = 1280, height: int = 900, **context: Any
+) -> AsyncIterator[Page]:
+    """The page at a route of the shell. context are Playwright's own: colours, movement."""
+
+    quiet: list[Route] = []
+
+    async def answer(asked: Route) -> None:
+        url = urlsplit(asked.request.url)
+        if url.path == "/dashboard/watch":
+            return quiet.append(asked)  # a watch in which nothing happens stays open
+        file = static(url.path.removeprefix("/dashboard/")) if url.path.startswith("/dashboard/") else None
+        if file:
+            await asked.fulfill(body=file.body, content_type=file.media, headers=RULES)
+        elif (body := cluster.answer(url.path, url.query)) is not None:
+            await asked.fulfill(body=json.dumps(body), content_type="application/json")
+        else:
+            await asked.fulfill(status=404, body="{}")
+
+    tab = await browser.new_context(viewport={"width": width, "height": height}, locale="en", **context)
+    page = await tab.new_page()
+    try:
+        page.set_default_timeout(10_000)
+        page.on(
+            "console", lambda said: cluster.complaints.append(said.text) if said.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: cluster.complaints.append(str(error)))
+        await page.route("**/*", answer)
+        await page.goto(f"{ORIGIN}/dashboard/#/{route}")
+        yield page
+    finally:
+        await page.goto("about:blank")
+        for asked in quiet:
+            await asked.abort()
+        await tab.close()

@@ -1,0 +1,149 @@
+"""Where the drawing puts things: nothing overlaps or leaves the sheet, whatever the machine and however wide the screen; a
+thousand pods cost no more than a few; and what is seen can be used by all (axe), small and large, light and dark."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Literal
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from kubeapi.hardware_v1.trace import Hop, Trace
+from tests.e2e import drawing_world as world
+from tests.e2e.drawing_page import Cluster, chromium, kept, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CASES = 100
+QUICK = 50  # milliseconds to lay out a thousand pods: three frames of a screen
+
+LAY_OUT = """async ([layers, trace, width]) => {
+  const wrong = [];
+  const { index, sceneOf } = await import("/dashboard/drawing/scene.js");
+  const { layoutOf } = await import("/dashboard/drawing/layout.js");
+  const scene = sceneOf(index(layers), trace);
+  const { boxes, heads, counts, frames, wires, floors, horizon, height } = layoutOf(scene, width, (text) => text.length * 7);
+  const solid = [...boxes, ...heads, ...counts, ...floors.flatMap((floor) => floor.cells), horizon];
+  const before = (a, b) => a.x + a.width <= b.x + 0.01 || a.y + a.height <= b.y + 0.01;
+  const apart = (a, b) => before(a, b) || before(b, a);
+  const inside = ([x, y]) => x >= 0 && x <= width + 0.01 && y >= 0 && y <= height + 0.01;
+  const within = (box) => box.x >= 0 && box.y >= 0 && inside([box.x + box.width, box.y + box.height]);
+  for (const group of [solid, frames, floors]) {
+    group.forEach((a, at) => {
+      if (!within(a)) wrong.push(`${a.key} leaves the sheet`);
+      for (const b of group.slice(at + 1)) if (!apart(a, b)) wrong.push(`${a.key} lies on ${b.key}`);
+    });
+  }
+  const drawn = new Set([...boxes, ...heads].map(({ key }) => key));
+  for (const key of scene.route) if (!drawn.has(key)) wrong.push(`${key} of the way is not drawn`);
+  for (const { from, to, points } of wires) if (!points.every(inside)) wrong.push(`${from} → ${to} leaves the sheet`);
+  return wrong;
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all."""
+    async with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """What the page is told; its console must have said nothing in the end."""
+    told = Cluster()
+    yield told
+    assert told.complaints == []
+
+
+def any_trace(dice: random.Random, pods: int) -> Trace | None:
+    """A way of any shape over that machine: from a pod or the host, by whatever rules, to a pod, the outside or nowhere."""
+    if not dice.randrange(8):
+        return None
+    hops: list[Hop] = []
+
+    def pod_side(number: int) -> list[Hop]:
+        netns = f"netns/{4026532000 + number}"
+        inside = [
+            Hop(part=f"process/{1000 + number}", kind="process", name="nginx", netns=netns, says=""),
+            Hop(kind="route", name="default via 10.244.0.1", netns=netns, says=""),
+            Hop(part=f"link/{4026532000 + number}/2", kind="veth", name="eth0", netns=netns, says=""),
+        ]
+        outer = Hop(part=f"link/4026531833/{10 + number}", kind="veth", name=f"veth{number}", netns=world.HOST, says="")
+        return [*inside[:: dice.choice([1, 2])], outer]
+
+    if pods and dice.randrange(5):
+        hops += pod_side(dice.randrange(pods))
+    else:
+        hops.append(Hop(part="kernel", kind="process", name="host", netns=world.HOST, says=""))
+    for number in range(dice.randrange(9)):
+        kind = dice.choice(["bridge", "bridge", "service", "route", "masquerade", "nat", "nic", "firewall", "vxlan"])
+        part = {"bridge": "link/4026531833/5", "nic": "link/4026531833/2", "service": "service/shop/db"}.get(kind, "")
+        hops.append(Hop(part=part, kind=kind, name=f"{kind} {number}", netns=world.HOST, says=""))
+    if pods and dice.randrange(3):
+        hops += pod_side(dice.randrange(pods))[::-1]
+    return Trace(source="a", destination="b", hops=hops)
+
+
+async def test_nothing_overlaps_whatever_stands_on_the_machine_and_however_wide_the_screen(
+    browser: Browser, cluster: Cluster
+) -> None:
+    async with opened(browser, cluster, "home") as page:
+        for seed in range(CASES):
+            dice = random.Random(seed)
+            pods = dice.choice([0, 1, 2, 3, 12])
+            trace = any_trace(dice, pods)
+            case = [world.layers(pods).to_dict(), trace and trace.to_dict(), dice.randrange(290, 2560)]
+            assert await page.evaluate(LAY_OUT, case) == [], f"seed {seed}"
+
+
+async def test_a_thousand_pods_are_laid_out_as_quickly_as_they_can_be_looked_at(
+    browser: Browser, cluster: Cluster
+) -> None:
+    cluster.pods = 1000
+    async with opened(browser, cluster, "path") as page:
+        await page.locator(".hop").first.wait_for()
+        assert await page.locator(".path-drawing .part").count() < 40  # the others are counted
+        spent = await page.evaluate(
+            """async (layers) => {
+              const { index, sceneOf } = await import("/dashboard/drawing/scene.js");
+              const { layoutOf } = await import("/dashboard/drawing/layout.js");
+              const trace = await (await fetch("/api/v1/nodes/n1/proxy/trace")).json();
+              const spent = [];
+              for (let round = 0; round < 5; round++) {
+                const start = performance.now();
+                layoutOf(sceneOf(index(layers), trace), 1280, (text) => text.length * 7);
+                spent.push(performance.now() - start);
+              }
+              return Math.min(...spent);
+            }""",
+            world.layers(1000).to_dict(),
+        )
+        assert spent < QUICK
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280, 2560])
+async def test_every_view_is_whole_at_every_width_and_axe_finds_nothing_serious(
+    browser: Browser, cluster: Cluster, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    height = {320: 640, 1280: 900, 2560: 1300}[width]
+    async with opened(
+        browser, cluster, "path", width=width, height=height, color_scheme=scheme, reduced_motion="reduce"
+    ) as page:
+        for view, ready in [("path", ".hop"), ("beneath", ".level"), ("memory", ".memory-row")]:
+            await page.evaluate(f"location.hash = '#/{view}'")
+            await page.locator(ready).first.wait_for()
+            if view == "path":
+                await page.locator(".hop").first.click()
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            found: dict[str, Any] = (await Axe().run(page)).response
+            assert [
+                (each["id"], each["nodes"][0]["target"])
+                for each in found["violations"]
+                if each["impact"] in ("serious", "critical")
+            ] == []
+            await page.screenshot(path=kept(f"{view}-{width}-{scheme}"), full_page=True)
