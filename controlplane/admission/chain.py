@@ -70,4 +70,4 @@ class Admission:
                 )
             case "machines.hardware.naru.dev":
                 if old is None or new.spec != old.spec:
-                    machines.admit(self.store, new)
+                    machines.admit(self.store, new, kind.validate(new))

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 PREFIX = "/hardware.naru.dev/machines/"
 
 
-def admit(store: Store, machine: Machine) -> None:
-    """Raises 422 with all that stands against the Machine among the others."""
+def admit(store: Store, machine: Machine, faults: list[Cause]) -> None:
+    """Raises 422 with all that stands against the Machine among the others, and its own faults: a person is told once."""
     entries, _ = store.list(PREFIX)
     machines = {m.metadata.name: m for m in (Machine.from_json(entry.value) for entry in entries)}
     if causes := objections(machine, machines):
-        raise invalid_object("Machine", "hardware.naru.dev", machine.metadata.name, causes)
+        raise invalid_object("Machine", "hardware.naru.dev", machine.metadata.name, [*faults, *causes])
 
 
 def objections(machine: Machine, machines: Mapping[str, Machine]) -> list[Cause]:
@@ -35,6 +35,8 @@ def objections(machine: Machine, machines: Mapping[str, Machine]) -> list[Cause]
     others = {**machines, name: machine}
     found = [*_same_node(machine, others.values())]
     chain = chain_of(name, others)
+    if spec.runs_on == name:
+        return found  # its own fault
     if chain[-1] in chain[:-1]:
         return [*found, invalid("spec.runsOn", spec.runs_on, f"machines may not run in a circle: {' -> '.join(chain)}")]
     if host := others.get(spec.runs_on):
