@@ -8,6 +8,7 @@
 
 import { api } from "./api.js";
 import { html } from "./dom.js";
+import { ticking } from "./parts.js";
 import { I18n, LANGUAGES, WORDS } from "./i18n.js";
 import { Store } from "./store.js";
 
@@ -38,9 +39,11 @@ function route() {
   return { name: path || "home", params: new URLSearchParams(query) };
 }
 
+const moved = () => show();
+
 async function show({ again = false } = {}) {
   const { name, params } = route();
-  const moved = name !== shown;
+  const another = name !== shown;
   unmount();
   unmount = () => {};
   shown = name;
@@ -57,7 +60,7 @@ async function show({ again = false } = {}) {
     element.append(html("p", { class: "empty", role: "alert" }, i18n.t("shell/failed", { why: error.message })));
     throw error;
   }
-  if (moved && !again) {
+  if (another && !again) {
     scrollTo(0, 0);
     at("main").focus({ preventScroll: true });
   }
@@ -114,7 +117,7 @@ function loggedOut() {
   store.stop();
   unmount();
   unmount = () => {};
-  removeEventListener("hashchange", show);
+  removeEventListener("hashchange", moved);
   at("nav").replaceChildren();
   at("switches").replaceChildren();
   at("connection").textContent = "";
@@ -128,7 +131,7 @@ function drawConnection() {
 }
 
 addEventListener("naru:logged-out", loggedOut, { once: true });
-addEventListener("hashchange", show);
+addEventListener("hashchange", moved);
 i18n.onChange(() => {
   drawSwitches();
   drawConnection();
@@ -139,4 +142,5 @@ drawSwitches();
 drawConnection();
 await i18n.load(api);
 store.run();
+ticking(i18n);
 show();

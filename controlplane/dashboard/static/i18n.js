@@ -50,6 +50,13 @@ export class I18n extends EventTarget {
     return sentence[this.language].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   }
 
+  /** A sentence as a list of texts and the elements that stand in it. */
+  sentence(key, elements) {
+    return this.t(key, Object.fromEntries(Object.keys(elements).map((name) => [name, `\u0000${name}\u0000`])))
+      .split("\u0000")
+      .map((part) => elements[part] ?? part);
+  }
+
   /** The name of a thing (`kind/bridge`) in the chosen words and language; one that the table lacks is its own name. */
   term(key) {
     return this.#terms[key]?.[this.words][this.language] ?? key.split("/").at(-1);
@@ -73,9 +80,9 @@ export class I18n extends EventTarget {
   /** The time of day; with the date where it is not today's. */
   time(moment) {
     const date = new Date(moment);
-    const today = date.toDateString() === new Date().toDateString();
-    return date.toLocaleString(this.language, { ...(today ? {} : { month: "short", day: "numeric" }), timeStyle: undefined,
-      hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+    const day = date.toDateString() === new Date().toDateString() ? {} : { month: "short", day: "numeric" };
+    const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    return new Intl.DateTimeFormat(this.language, { ...day, ...clock }).format(date);
   }
 
   /** How long ago, in one unit: `5 min`. */
