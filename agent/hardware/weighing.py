@@ -103,7 +103,8 @@ def _hypervisor(clues: Sequence[Clue]) -> tuple[Naming | None, list[Dissent]]:
     told = [clue for clue in clues if _implied(clue)]
     if not told:
         return None, []
-    faces = [clue.says[0] for clue in told if clue.source == "processor"]
+    answers = [product for clue in told if clue.source == "processor" for product in clue.says]
+    faces = [product for product in answers if PRODUCTS[product].role == "hypervisor"]
     scores: dict[str, int] = defaultdict(int)
     for clue in told:
         for rank, product in enumerate(dict.fromkeys(_implied(clue))):
