@@ -46,6 +46,17 @@ def add_doors(app: web.Application, view: NodeView) -> None:
 
         return document(await asyncio.to_thread(checked, Tree(view.root), view.name, view.clock.now()))
 
+    async def trace(request: web.Request) -> web.Response:
+        from agent.trace.door import answer
+        from agent.trace.ends import EndError
+
+        try:
+            return document(await answer(request.query, view))
+        except EndError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        except OSError as error:
+            raise web.HTTPInternalServerError(text=f"no trace: {error}") from error
+
     async def close(_: web.Application) -> None:
         if discovery.cache_info().currsize:
             await discovery().close()
@@ -53,6 +64,7 @@ def add_doors(app: web.Application, view: NodeView) -> None:
     app.router.add_get("/layers", layers)
     app.router.add_get("/layers/memory", memory)
     app.router.add_get("/layers/check", check)
+    app.router.add_post("/trace", trace)
     app.on_cleanup.append(close)
 
 

@@ -7,13 +7,14 @@ first packet came from, the source was. Read at once: entries live for seconds.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import errno
 from typing import Any, NamedTuple
 
 from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.netlink.nfnetlink.nfctsocket import NFCTSocket
+from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
-from agent.trace.nfttrace import NAMES, Mark
+from agent.trace.nfttrace import NAMES, PROTOCOLS
+from agent.trace.packet import Packet
 from agent.trace.visit import inside
 
 SEEN_REPLY = 1 << 1  # linux/netfilter/nf_conntrack_common.h
@@ -43,18 +44,28 @@ class Flow(NamedTuple):
         return self.reply_destination != self.source
 
 
-def read_flows(path: str, marks: Collection[Mark]) -> list[Flow]:
-    """The flows of the marked packets in the namespace at `path`. OSError where the kernel does not tell."""
+def read_flow(path: str, packet: Packet) -> Flow | None:
+    """The flow that this packet opened in the namespace at `path`, None when there is none. It is asked for by its tuple:
+    a dump of all takes seconds on a busy machine. OSError where the kernel does not tell."""
+    asked = NFCTAttrTuple(
+        saddr=packet.source,
+        daddr=packet.destination,
+        proto=PROTOCOLS[packet.protocol],
+        sport=packet.sport,
+        dport=packet.dport,
+    )
 
-    def dumped() -> list[Any]:
+    def answered() -> list[Any]:
         with NFCTSocket() as conntrack:
-            return list(conntrack.dump())
+            return list(conntrack.entry("get", tuple_orig=asked))
 
     try:
-        entries = inside(path, dumped)
+        entries = inside(path, answered)
     except NetlinkError as error:
+        if error.code == errno.ENOENT:
+            return None
         raise OSError(error.code, f"ctnetlink: {error}") from error
-    return [flow for entry in entries if (flow := parse(entry)) and Mark(flow.protocol, flow.source[1]) in marks]
+    return next((flow for entry in entries if (flow := parse(entry))), None)
 
 
 def parse(entry: Any) -> Flow | None:

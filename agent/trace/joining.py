@@ -27,13 +27,14 @@ EARLY = 0.001  # seconds: a clock is read before the packet is sent
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything that was seen of one probe. crossings or flows of None: that witness was not there; likewise a namespace
-    that rules does not hold."""
+    """Everything that was seen of one probe. crossings of None, or not tracked: that witness was not there; likewise a
+    namespace that rules does not hold."""
 
     outcome: Outcome
     crossings: Sequence[Crossing] | None = None
     rules: Mapping[int, Sequence[RuleEvent]] = field(default_factory=dict)
-    flows: Sequence[Flow] | None = None
+    tracked: bool = False
+    flow: Flow | None = None
 
 
 class Joined(NamedTuple):
@@ -81,7 +82,7 @@ def join(path: Path, seen: Seen, spaces: Mapping[int, Netns]) -> Verdict:
 def follow(crossings: Sequence[Crossing], outcome: Outcome) -> list[Crossing]:
     """Our packet among what tracefs recorded: what the sending thread put out first in the time of the probe, and from there
     on the same skb at the same length. An skb's address is used again, so length and time bound it."""
-    lengths = (UDP_LENGTH,) if outcome.mark.protocol == "udp" else SYN_LENGTHS
+    lengths = (UDP_LENGTH,) if outcome.packet.protocol == "udp" else SYN_LENGTHS
     within = [c for c in crossings if outcome.began - EARLY <= c.seconds <= outcome.ended]
     first = next(
         (c for c in within if c.thread == outcome.thread and c.direction == "out" and c.length - ETHERNET in lengths),
@@ -176,11 +177,9 @@ def _by_conntrack(step: Step, path: Path, seen: Seen) -> list[tuple[Sighting, bo
     what = step.expect.flow
     if not what:
         return []
-    if seen.flows is None:
-        return [(Sighting(witness="conntrack", available=False), True)]
-    flow = next((f for f in seen.flows if f.protocol == seen.outcome.mark.protocol), None)
+    flow = seen.flow
     if flow is None:
-        return [(Sighting(witness="conntrack"), True)]
+        return [(Sighting(witness="conntrack", available=seen.tracked), True)]
     last = path.destination or step.packet
     destination, source = (last.destination, last.dport), (last.source, last.sport)
     match what:

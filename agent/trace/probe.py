@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from agent.trace.nfttrace import PROTOCOLS, Mark
+from agent.trace.packet import Packet
 from agent.trace.visit import inside
 
 PAYLOAD = b"naru trace: a probe, nothing to answer\n".ljust(613, b".")  # an odd size, which the witnesses look for
@@ -37,9 +38,7 @@ Answer = Literal["", "answered", "refused", "unreachable"]
 class Outcome(NamedTuple):
     """What became of a probe. seconds are CLOCK_MONOTONIC's; arrived is None where nobody could see it."""
 
-    mark: Mark
-    source: str
-    destination: str
+    packet: Packet
     thread: int
     began: float
     ended: float
@@ -88,10 +87,8 @@ def send(sender: socket.socket, to: tuple[str, int], watch: Sequence[str] = ()) 
                     until = min(until, time.monotonic() + AFTERWARDS)
     if arrived is None and answer == "answered":
         arrived = True
-    text = f"{to[0]}:{to[1]}"
-    return Outcome(
-        mark, f"{source}:{mark.sport}", text, threading.get_native_id(), began, time.monotonic(), arrived, answer
-    )
+    packet = Packet(protocol, source, mark.sport, *to)
+    return Outcome(packet, threading.get_native_id(), began, time.monotonic(), arrived, answer)
 
 
 def give_up(sender: socket.socket) -> None:

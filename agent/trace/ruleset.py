@@ -83,8 +83,9 @@ class Ruleset:
         return cls(chains, sets)
 
     def hooked(self, hook: str) -> list[Chain]:
-        """The chains of a hook in the order in which the kernel asks them."""
-        return sorted((c for c in self.chains.values() if c.hook == hook), key=lambda c: c.priority)
+        """The chains of a hook in the order in which the kernel asks them: of equal priority the latest made first."""
+        latest_first = reversed([c for c in self.chains.values() if c.hook == hook])
+        return sorted(latest_first, key=lambda c: c.priority)
 
 
 @dataclass(frozen=True)

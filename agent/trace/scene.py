@@ -58,7 +58,7 @@ class Listener(NamedTuple):
 
 
 class PodPlace(NamedTuple):
-    """A pod of this node: its address, the namespace it is in, a process there; ports are those its containers declare."""
+    """A pod of this node: its address, the namespace it is in, its holder's process, its containers' by name."""
 
     namespace: str
     name: str
@@ -66,7 +66,6 @@ class PodPlace(NamedTuple):
     address: str
     netns: int
     pid: int
-    ports: tuple[tuple[str, int], ...] = ()
     processes: tuple[tuple[str, int], ...] = ()
 
 

@@ -16,12 +16,13 @@ from agent.network.config import NetworkConfig
 from agent.network.endpoints import service_ports
 from agent.trace import drops
 from agent.trace.cluster import Cluster
-from agent.trace.conntrack import read_flows
+from agent.trace.conntrack import read_flow
 from agent.trace.declared import declared_hops
 from agent.trace.ends import EndError, Ends, resolve
 from agent.trace.joining import Joined, Seen, Verdict, join
 from agent.trace.nfttrace import Mark, NftTrace
 from agent.trace.observe import inode_of, observe_netns, observe_rule
+from agent.trace.packet import Packet
 from agent.trace.path import Path, predict
 from agent.trace.probe import SYN_LENGTHS, UDP_LENGTH, Outcome, give_up, open_sender, send
 from agent.trace.scene import PodPlace, Scene
@@ -35,6 +36,7 @@ LOST = {
     "nft": "rules are predicted only",
     "conntrack": "translations are predicted only",
 }
+PROBABLY_NONE = Packet("udp", "127.0.0.1", 9, "127.0.0.1", 9)  # asked for to see whether the kernel answers
 MOST_WATCHED = 16  # endpoints of this node among which chance decides
 
 
@@ -58,7 +60,7 @@ class _Witnesses:
 
     tracefs: Tracefs | None = None
     nft: dict[int, NftTrace] = field(default_factory=dict)
-    flows: bool = False
+    conntrack: bool = False
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -159,8 +161,8 @@ class _Tracing:
                 found.missing["nft"] = error.strerror or str(error)
         if "conntrack" in offered:
             try:
-                read_flows(NODE_PATH, ())
-                found.flows = True
+                read_flow(NODE_PATH, PROBABLY_NONE)
+                found.conntrack = True
             except OSError as error:
                 found.missing["conntrack"] = error.strerror or str(error)
         return found
@@ -170,13 +172,14 @@ class _Tracing:
             outcome,
             witnesses.tracefs.read() if witnesses.tracefs else None,
             {netns: one.read() for netns, one in witnesses.nft.items()},
-            read_flows(NODE_PATH, (outcome.mark,)) if witnesses.flows else None,
+            witnesses.conntrack,
+            read_flow(NODE_PATH, outcome.packet) if witnesses.conntrack else None,
         )
 
     def _join(self, ends: Ends, path: Path, seen: Seen) -> tuple[Path, Verdict]:
         """The path with the endpoint that chance chose, if it did, and what was seen of it."""
         if len(path.choices) > 1 and (end := _endpoint(path, seen)):
-            path = self._predict(ends, seen.outcome.mark.protocol, end)
+            path = self._predict(ends, seen.outcome.packet.protocol, end)
         return path, join(path, seen, self._scene.spaces)
 
     # Telling
@@ -203,9 +206,8 @@ class _Tracing:
 
 def _endpoint(path: Path, seen: Seen) -> tuple[str, int] | None:
     """Which of the choices it was: conntrack knows, or else the trace of rules in the namespace where it came out."""
-    for flow in seen.flows or ():
-        if flow.protocol == seen.outcome.mark.protocol and flow.reply_source in path.choices:
-            return flow.reply_source
+    if seen.flow and seen.flow.reply_source in path.choices:
+        return seen.flow.reply_source
     for events in seen.rules.values():
         for event in events:
             if event.packet and (event.packet.destination, event.packet.dport) in path.choices:
@@ -238,9 +240,9 @@ def _probe(outcome: Outcome, verdict: Verdict, drop: Drop | None) -> Probe:
     if drop and not outcome.arrived:
         note += f": {drop.reason}"
     return Probe(
-        protocol=outcome.mark.protocol.upper(),
-        source=outcome.source,
-        destination=outcome.destination,
+        protocol=outcome.packet.protocol.upper(),
+        source=f"{outcome.packet.source}:{outcome.packet.sport}",
+        destination=f"{outcome.packet.destination}:{outcome.packet.dport}",
         arrived=False if drop and outcome.arrived is None else outcome.arrived,
         note=note,
     )

@@ -20,6 +20,7 @@ COMMANDS = (
     "apply",
     "delete",
     "layers",
+    "trace",
     "dashboard",
     "kubeconfig",
     "kubectl",
