@@ -13,8 +13,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from agent.hardware.events import Changes
+from agent.hardware.evidence import Tree
 from agent.hardware.findings import Findings
+from agent.hardware.host import observe_host
+from agent.hardware.links import observe_links
+from agent.hardware.processes import observe_processes
+from agent.hardware.spaces import observe_spaces
 from agent.hardware.view import NodeView
+from agent.hardware.virtualization import observe_virtualization
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.meta_v1.types import ObjectMeta
 
@@ -63,5 +69,9 @@ class Discovery:
         return made
 
     def _observe(self) -> Layers:
-        findings = Findings()
+        tree, findings = Tree(self._view.root), Findings()
+        observe_host(tree, findings)
+        observe_virtualization(tree, findings)
+        processes = observe_processes(tree)
+        observe_links(tree, observe_spaces(tree, processes.values()), findings)
         return findings.document(ObjectMeta(name=self._view.name, creation_timestamp=self._view.clock.now()))

@@ -134,18 +134,26 @@ def remove_node(ip: IPRoute, config: NetworkConfig) -> None:
 
 
 @contextlib.contextmanager
-def _inside(pid: int) -> Iterator[IPRoute]:
-    """Netlink in the network namespace of process `pid`, for a thread that may change its own for a moment.
+def entered(path: str) -> Iterator[None]:
+    """Be in the network namespace at `path` (/proc/PID/ns/net) for a moment: for a thread that may change its own. A socket
+    opened there stays there.
 
     pyroute2's `netns` option forks a helper and ends it with SIGTERM; the helper shares the event loop's wake-up socket, so
     the agent would take that signal for its own.
     """
-    with open("/proc/thread-self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:
+    with open("/proc/thread-self/ns/net") as home, open(path) as there:
         netns.setns(there.fileno())
         try:
-            pod = IPRoute()
+            yield
         finally:
             netns.setns(home.fileno())
+
+
+@contextlib.contextmanager
+def _inside(pid: int) -> Iterator[IPRoute]:
+    """Netlink in the network namespace of process `pid`."""
+    with entered(f"/proc/{pid}/ns/net"):
+        pod = IPRoute()
     with pod:
         yield pod
 
