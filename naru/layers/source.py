@@ -6,12 +6,21 @@ Every mode of `naru layers` asks here, so that all take `NODE`, `--data-dir` and
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import pathlib
 import socket
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
+from kubeapi.clock import SystemClock
+from kubeapi.hardware_v1.layers import Layers
 from naru.cli import CommandError
 from naru.config import ClusterConfig
 from naru.connection import Connection, NoClusterError, RefusedError
+
+if TYPE_CHECKING:
+    from agent.hardware.view import NodeView
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,3 +59,35 @@ def own_node(options: argparse.Namespace, connection: Connection) -> str:
     if not names:
         raise CommandError("the cluster has no node yet")
     raise CommandError(f"name a node: {', '.join(names)}")
+
+
+def layers(options: argparse.Namespace) -> Layers:
+    """The layers of the node that is meant."""
+    answer = ask(options, "layers")
+    if answer is None:
+        return asyncio.run(_discovered())
+    return Layers.from_json(answer)
+
+
+async def _discovered() -> Layers:
+    from agent.hardware.discovery import Discovery
+
+    async with own_view() as view:
+        discovery = Discovery(view)
+        try:
+            return await discovery.layers()
+        finally:
+            await discovery.close()
+
+
+@contextlib.asynccontextmanager
+async def own_view() -> AsyncIterator[NodeView]:
+    """This machine, where no agent looks at it: no pods, Services or network of ours, and an engine if one answers."""
+    from agent.hardware.view import NodeView
+    from agent.runtime.docker import DockerRuntime
+
+    runtime = DockerRuntime("none")
+    try:
+        yield NodeView(name=socket.gethostname().lower(), clock=SystemClock(), runtime=runtime)
+    finally:
+        await runtime.close()

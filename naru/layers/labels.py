@@ -1,0 +1,88 @@
+"""How parts, facts and numbers are written: in the chosen words and language, with units that a person reads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kubeapi.hardware_v1.layers import Fact, Part, Value
+from kubeapi.hardware_v1.terms import TERMS, Language, Words, word
+from naru.layers.tower import Plug, Tower
+
+BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+# Units whose numbers are read better in the next one: what it is called, and how many make one.
+NEXT = {"Mb/s": ("Gb/s", 1000), "MHz": ("GHz", 1000)}
+
+
+class Labels(NamedTuple):
+    """The words of one reader."""
+
+    words: Words = "linux"
+    language: Language = "en"
+
+    def word(self, key: str) -> str:
+        """A term of `kubeapi.hardware_v1.terms`."""
+        return word(key, self.words, self.language)
+
+    def kind(self, part: Part, tower: Tower) -> str:
+        """What a part is called: its kind, told finer for a bridge (by where it leads) and the end of a veth in a pod."""
+        if part.kind == "bridge" and self.words == "vmware":
+            return self.word(f"switch/{tower.switch(part)}")
+        inside = tower.namespace(part) if part.kind == "veth" else None
+        if inside and any(above.kind in ("pod", "container") for above in tower.above(inside.id)):
+            return self.word("kind/veth-inside")
+        return self.word(f"kind/{part.kind}")
+
+    def counted(self, number: int, kind: str) -> str:
+        """`3 shims`."""
+        name = self.word(f"kind/{kind}")
+        if self.language == "ko":
+            return f"{name} {number}개"
+        plural = "" if number == 1 else "es" if name.endswith(("s", "x", "ch")) else "s"
+        return f"{number} {name}{plural}"
+
+    def says(self, link: str, other: str) -> str:
+        """A link in words: `port of br0`."""
+        key = f"says/{link}"
+        return self.word(key).format(other) if key in TERMS else f"{link} {other}"
+
+    def fact(self, fact: Fact) -> str:
+        """A fact within its part's line. Text speaks for itself; a number needs its name, unless its unit is enough."""
+        text = shown(fact.value, fact.unit) if fact.value is not None else fact.note or self.word("confidence/unknown")
+        key = f"fact/{fact.name}"
+        if isinstance(fact.value, bool):
+            return self.word(key).format("") if fact.value and key in TERMS else fact.name if fact.value else ""
+        if key in TERMS and fact.value is not None:
+            return self.word(key).format(text)
+        if f"{fact.name}/{fact.value}" in TERMS:
+            return self.word(f"{fact.name}/{fact.value}")
+        if fact.value is None or (isinstance(fact.value, int | float) and not fact.unit):
+            return f"{fact.name} {text}"
+        return text
+
+    def plug(self, plug: Plug) -> str:
+        """`eth0 ⇄ veth12ab ▸ br0`: the interface, the other end of its pair, the switch that this is plugged into."""
+        ends = [plug.inside.name] if plug.outside in (None, plug.inside) else [plug.inside.name, plug.outside.name]
+        return " ⇄ ".join(ends) + (f" ▸ {plug.switch.name}" if plug.switch else "")
+
+
+def shown(value: Value, unit: str = "") -> str:
+    """A value with its unit: 25263063040 B is `23.5 GiB`, 10000 Mb/s `10 Gb/s`; true and false are `yes` and `no`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or isinstance(value, str):
+        return "unknown" if value is None else f"{value} {unit}".rstrip()
+    number = float(value)
+    if unit == "B":
+        step = 0
+        while abs(number) >= 1024 and step < len(BYTES) - 1:
+            number, step = number / 1024, step + 1
+        return f"{_short(number)} {BYTES[step]}"
+    larger, factor = NEXT.get(unit, ("", 0))
+    if larger and abs(number) >= factor:
+        number, unit = number / factor, larger
+    return f"{_short(number)} {unit}".rstrip()
+
+
+def _short(number: float) -> str:
+    """No more digits than are read: 23.5, but 1437."""
+    return f"{number:.0f}" if number == int(number) or abs(number) >= 100 else f"{number:.1f}"
