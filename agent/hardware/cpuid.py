@@ -56,7 +56,7 @@ def real_cpuid() -> Cpuid:
     if os.access(DEVICE, os.R_OK):
         return _by_device
     try:
-        return _by_instruction()
+        return by_instruction()
     except (OSError, ValueError):
         return no_cpuid
 
@@ -73,7 +73,7 @@ def _by_device(leaf: int) -> Leaf | None:
         return None
 
 
-def _by_instruction() -> Cpuid:
+def by_instruction() -> Cpuid:
     import ctypes  # 3 ms and 2 MB: only where no device answers
 
     page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)

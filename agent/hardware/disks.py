@@ -17,6 +17,7 @@ from kubeapi.hardware_v1.layers import Confidence, Evidence, Fact, Part
 
 BLOCK = "/sys/class/block"
 SECTOR = 512  # bytes: sysfs counts in these, whatever the disk's own sector is (Documentation/ABI/stable/sysfs-block)
+RAM = "1:"  # the major number of /dev/ram0 and its like, which are memory
 SHOWN = 20  # mount points or partitions in one fact
 # What a path in sysfs tells of a disk: the first that matches.
 PATHS = (
@@ -47,6 +48,8 @@ def observe_disks(tree: Tree, findings: Findings) -> None:
     mounts = _mounts(tree)
     for name in tree.names("/sys/block"):
         size = tree.read(f"{BLOCK}/{name}/size")
+        if (tree.read(f"{BLOCK}/{name}/dev").text or "").startswith(RAM):
+            continue
         if sectors := _number(size):
             facts = [fact("size", sectors * SECTOR, size, unit="B"), *_facts(tree, name, mounts)]
             findings.parts.append(
