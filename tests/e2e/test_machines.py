@@ -1,9 +1,11 @@
-"""Machines by unmodified kubectl: explained, applied, listed, described, refused."""
+"""Machines by unmodified kubectl: explained, applied, listed, described, refused; and on a real node found to be true."""
 
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import platform
 
 import pytest
 
@@ -97,3 +99,47 @@ def test_what_can_not_be_is_refused(declared: Cluster, machine: str, patch: dict
     refused = declared.kubectl("patch", "machine", machine, "--type=merge", "-p", body, check=False)
     assert refused.returncode == 1
     assert why in refused.stderr
+
+
+@pytest.mark.docker
+def test_a_nodes_machine_appears_with_what_is_true(node: Cluster) -> None:
+    (name,) = node.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
+    node.kubectl("wait", f"machine/{name}", "--for=condition=Discovered", WAIT)
+    machine = json.loads(node.kubectl("get", "machine", name, "-o", "json").stdout)
+    status = machine["status"]
+    assert machine["spec"] == {}
+    assert status["kernel"] == platform.release()
+    assert status["architecture"] == platform.machine()
+    assert status["cpu"]["threads"] == os.cpu_count()
+    total = next(
+        line.split()[1] for line in pathlib.Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line
+    )
+    assert status["memory"] == f"{total}Ki"
+    cards = {p.name for p in pathlib.Path("/sys/class/net").iterdir() if (p / "device").exists()}
+    assert {nic["name"] for nic in status.get("nics", [])} == cards
+    for nic in status.get("nics", []):
+        assert nic["mac"] == pathlib.Path(f"/sys/class/net/{nic['name']}/address").read_text().strip()
+    assert status["beneath"]["kind"]
+    assert status["horizon"]
+    # nobody declared what it stands on: it is no host, and its node carries no name of one
+    assert "host" not in status
+    assert node.kubectl("get", "node", name, "-o", r"jsonpath={.metadata.labels.topology\.naru\.dev/host}").stdout == ""
+
+
+@pytest.mark.docker
+def test_a_disagreement_is_told_and_a_host_named_on_the_node(node: Cluster) -> None:
+    (name,) = node.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
+    node.kubectl("wait", f"machine/{name}", "--for=condition=Discovered", WAIT)
+    spec = {"runsOn": "box", "cpu": {"threads": 999}}
+    node.kubectl("patch", "machine", name, "--type=merge", "-p", json.dumps({"spec": spec}))
+    try:
+        node.kubectl("wait", f"machine/{name}", "--for=condition=Agrees=false", WAIT)
+        told = node.kubectl("describe", "machine", name).stdout
+        assert f"cpu: threads 999 declared, {os.cpu_count()} found." in told
+        label = r"--for=jsonpath={.metadata.labels.topology\.naru\.dev/host}=box"
+        node.kubectl("wait", f"node/{name}", label, WAIT)
+    finally:
+        node.kubectl(
+            "patch", "machine", name, "--type=merge", "-p", json.dumps({"spec": {"runsOn": None, "cpu": None}})
+        )
+    node.kubectl("wait", f"machine/{name}", "--for=condition=Agrees", WAIT)
