@@ -25,11 +25,11 @@ from controlplane.apiserver.reads import Reader
 from controlplane.apiserver.routing import Target, route
 from controlplane.apiserver.watch import Watcher
 from controlplane.apiserver.writes import Writer, Written
-from controlplane.store import Compacted, Store
+from controlplane.store import Compacted, Store, StoreError
 from kubeapi import openapi
 from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
-from kubeapi.errors import ApiError
+from kubeapi.errors import ApiError, internal_error
 from kubeapi.registry import Registry
 
 LARGEST_BODY = 3 * 1024 * 1024
@@ -67,6 +67,8 @@ class ApiServer:
             return await self._answer(request)
         except Compacted as gone:
             return refusal(ApiError(410, "Expired", f"The provided resource version is too old: {gone}"))
+        except StoreError as error:
+            return refusal(internal_error(str(error)))
         except ApiError as error:
             return refusal(error)
 
