@@ -6,10 +6,15 @@ What would run in a thread runs on the spot, so that nothing depends on which th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
+
+from apscheduler.executors import base as apscheduler_executors
+from apscheduler.schedulers import base as apscheduler_base
+from apscheduler.triggers import interval as apscheduler_interval
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 R = TypeVar("R")
@@ -69,7 +74,30 @@ class VirtualClock:
         return START + timedelta(seconds=asyncio.get_running_loop().time() + self.skew)
 
 
+class _VirtualDatetime(datetime):
+    """What APScheduler takes for `datetime`: it knows no other clock than this class's."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        """The virtual time of day."""
+        now = VirtualClock().now()
+        return now.astimezone(tz) if tz else now.replace(tzinfo=None)
+
+
+@contextlib.contextmanager
+def _virtual_clockwork() -> Iterator[None]:
+    """APScheduler's jobs come in virtual time until the block ends."""
+    kept = [(module, module.datetime) for module in (apscheduler_base, apscheduler_executors, apscheduler_interval)]
+    for module, _ in kept:
+        module.datetime = _VirtualDatetime
+    try:
+        yield
+    finally:
+        for module, real in kept:
+            module.datetime = real
+
+
 def virtually(story: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run a story in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with _virtual_clockwork(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(story())

@@ -1,0 +1,164 @@
+"""A simulated node: the real agent on an engine, a network and volumes that are in memory.
+
+The engine outlives the agent, as Docker does. `Engine` adds what goes wrong to the simulated runtime: events that are lost,
+late, told twice or out of order, calls that fail or hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.agent import Agent
+from agent.network.config import NetworkConfig
+from agent.network.protocol import Network, SimulatedNetwork
+from agent.node import Machine
+from agent.runtime.protocol import Container, EngineError, Mount, RuntimeEvent, Sandbox
+from agent.runtime.simulated import KILLED, SimulatedRuntime
+from agent.server import AgentServer
+from agent.volumes import Volumes
+from kubeapi.core_v1.types import Container as Template
+from kubeapi.core_v1.types import NodeSystemInfo, Pod
+
+INFO = NodeSystemInfo(
+    kernel_version="simulated", architecture="amd64", kubelet_version="v1.36.0", operating_system="linux"
+)
+MEMORY, DISK = 16 * 2**30, 100 * 2**30
+
+
+@dataclass(slots=True)
+class Mischief:
+    """What goes wrong in an engine: chances by event or by call."""
+
+    lost: float = 0.0
+    twice: float = 0.0
+    late: float = 0.0
+    fails: float = 0.0
+    hangs: float = 0.0
+
+
+class Engine(SimulatedRuntime):
+    """A simulated runtime that misbehaves as its `mischief` says; chance is a source of its own."""
+
+    HANG, LATE = 8.0, 2.0  # seconds at most
+
+    def __init__(self, *args: Any, chance: random.Random, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._chance, self.mischief = chance, Mischief()
+        self.on_start: list[Callable[[str], None]] = []  # told of each container that has just begun to live
+
+    async def _take(self, seconds: float) -> None:
+        if self._happens(self.mischief.hangs):
+            await asyncio.sleep(self._chance.uniform(0, self.HANG))
+        if self._happens(self.mischief.fails):
+            raise EngineError("Error response from daemon: something went wrong")
+        await super()._take(seconds)
+
+    async def start(self, container_id: str) -> None:
+        """As `Runtime` says."""
+        await super().start(container_id)
+        for tell in self.on_start:
+            tell(container_id)
+
+    async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
+        """As `Runtime` says; what comes late comes out of order."""
+        out: asyncio.Queue[RuntimeEvent | Exception | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        async def read() -> None:
+            try:
+                async for event in super(Engine, self).events():
+                    if event.action != "listening" and self._happens(self.mischief.lost):
+                        continue
+                    for _ in range(2 if self._happens(self.mischief.twice) else 1):
+                        pause = self._chance.uniform(0, self.LATE) if self._happens(self.mischief.late) else 0.0
+                        loop.call_later(pause, out.put_nowait, event) if pause else out.put_nowait(event)
+            except EngineError as error:
+                out.put_nowait(error)
+
+        reader = loop.create_task(read())
+        try:
+            while event := await out.get():
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            reader.cancel()
+
+    def running(self) -> list[Container]:
+        """What really runs, whoever knows of it."""
+        values = [made.value for made in self._made.values()]
+        return [v for v in values if isinstance(v, Container) and v.phase == "running"]
+
+    def sandboxes(self) -> list[Sandbox]:
+        """The sandboxes that live."""
+        values = [made.value for made in self._made.values()]
+        return [v for v in values if isinstance(v, Sandbox) and v.running]
+
+    def lose(self, container_id: str) -> None:
+        """Somebody else removes it."""
+        self._end(container_id, KILLED)
+        self._made.pop(container_id, None)
+
+    def everything(self) -> set[str]:
+        """The uids of all pods of which something is left."""
+        return {made.value.pod.uid for made in self._made.values()}
+
+    def _happens(self, probability: float) -> bool:
+        return probability > 0 and self._chance.random() < probability
+
+
+class _NoServer:
+    """Logs and commands of a simulated node are asked for by nobody."""
+
+    async def start(self) -> int:
+        return 10250
+
+    async def stop(self) -> None:
+        """Nothing listens."""
+
+
+class _NoVolumes:
+    """Volumes that are always there: nothing of them is on this machine."""
+
+    async def prepare(self, pod: Pod) -> None:
+        """They are."""
+
+    def mounts(self, pod: Pod, container: Template, variables: Mapping[str, str]) -> tuple[Mount, ...]:
+        """None."""
+        return ()
+
+    async def refresh(self, pod: Pod) -> None:
+        """Nothing to follow."""
+
+    async def release(self, pod_uid: str) -> None:
+        """Nothing to give back."""
+
+    async def remove(self, pod_uid: str) -> None:
+        """Nothing to delete."""
+
+    async def collect(self, known: Collection[str]) -> None:
+        """Nothing was left."""
+
+
+class SimulatedAgent(Agent):
+    """The agent of a machine that there is not."""
+
+    def _machine(self) -> Machine:
+        return Machine(8, MEMORY, DISK, "192.0.2.1", self._config.node, INFO)
+
+    def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
+        return _NoServer()  # type: ignore[return-value]
+
+    async def _keep_machine(self) -> None:
+        """There is nothing to look at."""
+
+    def _make_network(self, config: NetworkConfig) -> Network:
+        return SimulatedNetwork(config.pod_cidr)
+
+    def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
+        return _NoVolumes()  # type: ignore[return-value]
