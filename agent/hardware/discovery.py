@@ -12,18 +12,25 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
+
+from agent.hardware.claims import observe_claims
 from agent.hardware.events import Changes
 from agent.hardware.evidence import Tree
 from agent.hardware.findings import Findings
+from agent.hardware.guests import observe_guests
 from agent.hardware.host import observe_host
 from agent.hardware.links import observe_links
 from agent.hardware.processes import observe_processes
+from agent.hardware.runtimes import Engine, observe_runtimes, pods_by_container
 from agent.hardware.spaces import observe_spaces
 from agent.hardware.view import NodeView
 from agent.hardware.virtualization import observe_virtualization
+from agent.runtime.protocol import EngineError, EngineInfo
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.meta_v1.types import ObjectMeta
 
+log = structlog.get_logger(__name__)
 FRESH = 2.0
 
 
@@ -36,6 +43,7 @@ class Discovery:
         self._reading: asyncio.Task[Layers] | None = None
         self._kept: tuple[float, Layers] | None = None
         self._changes: Changes | None = None
+        self._info: EngineInfo | None = None
 
     async def layers(self) -> Layers:
         """The document, shared: not to be changed."""
@@ -64,14 +72,33 @@ class Discovery:
         if self._changes:
             self._changes.close()
         self._changes = Changes(asyncio.get_running_loop())  # from before anything is read: no change is missed
-        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._observe)
+        engine = await self._ask()
+        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._observe, engine)
         self._kept = began, made
         return made
 
-    def _observe(self) -> Layers:
+    async def _ask(self) -> Engine | None:
+        """What the engine says; None without one, or while it is down."""
+        if self._view.runtime is None:
+            return None
+        try:
+            if self._info is None:
+                self._info = await self._view.runtime.info()
+            return Engine(self._info, await self._view.runtime.listed())
+        except EngineError as error:
+            log.info("engine not asked", why=str(error))
+            self._info = None  # it may be another when it is back
+            return None
+
+    def _observe(self, engine: Engine | None) -> Layers:
         tree, findings = Tree(self._view.root), Findings()
         observe_host(tree, findings)
         observe_virtualization(tree, findings)
         processes = observe_processes(tree)
         observe_links(tree, observe_spaces(tree, processes.values()), findings)
+        observe_guests(tree, processes.values(), findings)
+        listed = engine.listed if engine else ()
+        pods = pods_by_container(listed)
+        containers = observe_runtimes(tree, processes, engine, pods, findings)
+        observe_claims(self._view, containers, pods, listed, findings)
         return findings.document(ObjectMeta(name=self._view.name, creation_timestamp=self._view.clock.now()))

@@ -26,7 +26,7 @@ from agent.runtime import pause
 from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.docker_logs import read_logs
-from agent.runtime.inspections import LABEL, Inspections, image_of
+from agent.runtime.inspections import LABEL, Inspections, image_of, listed_of
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -37,6 +37,7 @@ from agent.runtime.protocol import (
     ExecSession,
     Image,
     ImageNotFoundError,
+    Listed,
     Mount,
     PodRef,
     RuntimeEvent,
@@ -102,9 +103,13 @@ class DockerRuntime:
 
     async def info(self) -> EngineInfo:
         """The engine's version, or EngineDownError."""
-        info = await self._call(lambda c: c.info())
+        info, version = await self._call(lambda c: (c.info(), c.version()))
         return EngineInfo(
-            "docker", info["ServerVersion"], info.get("OperatingSystem", ""), info.get("DockerRootDir", "/")
+            "docker",
+            info["ServerVersion"],
+            info.get("OperatingSystem", ""),
+            info.get("DockerRootDir", "/"),
+            {part["Name"]: part["Version"] for part in version.get("Components") or ()},
         )
 
     # Images
@@ -274,6 +279,10 @@ class DockerRuntime:
 
         self._shares.pop(container_id, None)
         await self._call(remove)
+
+    async def listed(self) -> list[Listed]:
+        """All that runs on the engine, also what is not ours: to be shown, never to be touched."""
+        return [listed_of(row, self.cluster) for row in await self._call(lambda c: c.containers())]
 
     async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
         """All sandboxes and containers of the cluster, or of one pod, as they are now."""

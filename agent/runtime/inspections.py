@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from agent.runtime.protocol import Container, Image, PodRef, Sandbox
+from agent.runtime.protocol import Container, Image, Listed, PodRef, Sandbox
 
 LABEL = "naru.dev/"
 SETTLED = frozenset({"running", "paused", "exited"})  # the others are on their way to something else
@@ -83,6 +83,16 @@ def image_of(seen: Mapping[str, Any]) -> Image:
 
 def _pod(labels: Mapping[str, str]) -> PodRef:
     return PodRef(labels[LABEL + "pod.namespace"], labels[LABEL + "pod.name"], labels[LABEL + "pod.uid"])
+
+
+def listed_of(row: Mapping[str, Any], cluster: str) -> Listed:
+    """A row of the engine's list; its pod if it belongs to the cluster, or to any if there is none."""
+    labels, names = row.get("Labels") or {}, row.get("Names") or [row["Id"][:12]]
+    theirs = labels.get(LABEL + "cluster")
+    pod = _pod(labels) if theirs is not None and cluster in ("", theirs) else None
+    return Listed(
+        row["Id"], names[0].lstrip("/"), row.get("Image", ""), pod, labels.get(LABEL + "container", "") if pod else ""
+    )
 
 
 def sandbox_of(seen: Mapping[str, Any]) -> Sandbox:

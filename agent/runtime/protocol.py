@@ -169,13 +169,27 @@ class RuntimeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A running container of the engine, whoever made it: its name for people, and for one of this cluster its pod and which
+    container of it (empty: the sandbox). A runtime without a cluster knows the pods of all."""
+
+    id: str
+    name: str
+    image: str = ""
+    pod: PodRef | None = None
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What the engine is: name and version (`docker`, `20.10.24`), its kernel's operating system, where it keeps data."""
+    """What the engine is: name and version (`docker`, `20.10.24`), its kernel's operating system, where it keeps data, and
+    the versions of what it is made of by name (`containerd`, `runc`)."""
 
     name: str
     version: str
     os_image: str = ""
     root: str = "/"
+    components: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +246,7 @@ class Runtime(Protocol):
     async def start(self, container_id: str) -> None: ...
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None: ...
     async def remove(self, container_id: str) -> None: ...
+    async def listed(self) -> list[Listed]: ...
     async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]: ...
     def events(self) -> AsyncGenerator[RuntimeEvent, None]: ...
     async def exec(self, container_id: str, command: list[str], seconds: float) -> ExecResult: ...

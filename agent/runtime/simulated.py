@@ -26,6 +26,7 @@ from agent.runtime.protocol import (
     ExecSession,
     Image,
     ImageNotFoundError,
+    Listed,
     RuntimeEvent,
     Sandbox,
     SandboxSpec,
@@ -265,6 +266,14 @@ class SimulatedRuntime:
         self._end(container_id, KILLED)
         if made := self._made.pop(container_id, None):
             self._tell("destroy", made.value)
+
+    async def listed(self) -> list[Listed]:
+        """As `Runtime` says."""
+        self._enter("listed")
+        found = [made.value for made in self._made.values()]
+        sandboxes = [Listed(s.id, s.pod.name, pod=s.pod) for s in found if isinstance(s, Sandbox) and s.running]
+        running = [c for c in found if isinstance(c, Container) and c.phase == "running"]
+        return sandboxes + [Listed(c.id, c.name, c.image, c.pod, c.name) for c in running]
 
     async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
         """As `Runtime` says."""
