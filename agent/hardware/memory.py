@@ -18,9 +18,9 @@ from kubeapi.hardware_v1.memory import MACHINE, Memory
 from kubeapi.meta_v1.types import ObjectMeta
 
 OVERCOMMIT = {
-    0: "heuristic: only one request larger than all RAM and swap is refused; the commit limit does not bind",
-    1: "always: nothing is refused; the commit limit does not bind",
-    2: "never: what would pass the commit limit is refused",
+    0: "heuristic: only a single request larger than all RAM and swap is refused",
+    1: "always: nothing is refused",
+    2: "never: what would pass the limit is refused",
 }
 SUMMED = {"promised": "", "committed": "", "resident": "shared pages counted once for each process", "proportional": ""}
 SUMMED |= {"unique": "", "swapped": ""}
@@ -50,7 +50,7 @@ def observe_memory(tree: Tree, layers: Layers | None = None) -> Memory:
     containers = [_container(cgroups, id, inside, known.get(id)) for id, inside in sorted(by_container.items())]
     by_pod: dict[str, list[Part]] = defaultdict(list)
     for container in containers:
-        if container.on:
+        if container.on.startswith("pod/"):  # one outside of pods stands on its network namespace
             by_pod[container.on].append(container)
     pods = [_pod(id, inside, known.get(id)) for id, inside in sorted(by_pod.items())]
     machine = _machine(tree, cgroups, [process.part for process in processes])

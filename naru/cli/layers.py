@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from naru.layers.labels import Labels
 
 SUMMARY = "show what stands beneath the containers: NIC, switch, NAT, kernel, runtime"
-MODES: tuple[str, ...] = ()
+MODES = ("memory", "as_vms", "check")
 DIFFERENT = 1
 EXAMPLES = """examples:
   naru layers                                  the tower, one screen
