@@ -24,8 +24,8 @@ class Range(Model):
 
 
 class Box(Model):
-    """One box of the drawing. guest is the id of its pod, nothing for the host; vanishes whether containers do without it; holds
-    what is in it here; why tells what stands in its place."""
+    """One box of the drawing. guest is the id of its pod, nothing for the host; vanishes whether containers do without it;
+    holds what is in it here; why tells what stands in its place."""
 
     number: int
     layer: Layer
@@ -36,9 +36,9 @@ class Box(Model):
 
 
 class Guest(Model):
-    """A pod as a guest (or a container in no pod); part is its id. alone is the memory that its processes would hold with nobody to share pages with: low is their
-    share now, high is what they have resident, typical their own pages and the largest shared set of one of them. images
-    are their sizes by name, empty where they are not known."""
+    """A pod as a guest (or a container in no pod); part is its id. alone is the memory that its processes would hold with
+    nobody to share pages with: low is their share now, high is what they have resident, typical their own pages and the
+    largest shared set of one of them. images are their sizes by name, empty where they are not known."""
 
     part: str
     processes: int = always(lambda: 0)
