@@ -1,8 +1,8 @@
 """What discovery says of the machine that runs the tests, held against independent tools, one after the other.
 
 Nothing here is a number of some machine: a tool and discovery have to agree, or the test states why they differ and proves
-by the kernel's own evidence who is right. systemd-detect-virt and virt-what are misled where a virtual machine's root was built
-from a container image (`/.dockerenv` is left in it), and know no monitor but by DMI names.
+by the kernel's own evidence who is right. systemd-detect-virt and virt-what are misled where a virtual machine's root was
+built from a container image (`/.dockerenv` is left in it), and know no monitor but by DMI names.
 """
 
 import json
