@@ -6,8 +6,13 @@ import json
 import os
 import pathlib
 import platform
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
 
 import pytest
+from pyroute2 import IPRoute
 
 from tests.e2e.conftest import Cluster
 
@@ -143,3 +148,45 @@ def test_a_disagreement_is_told_and_a_host_named_on_the_node(node: Cluster) -> N
             "patch", "machine", name, "--type=merge", "-p", json.dumps({"spec": {"runsOn": None, "cpu": None}})
         )
     node.kubectl("wait", f"machine/{name}", "--for=condition=Agrees", WAIT)
+
+
+@pytest.fixture
+def switch() -> Iterator[tuple[str, str]]:
+    """A bridge, and a tap that is a port of it."""
+    mark = secrets.token_hex(3)
+    bridge, tap = f"narub{mark}", f"narut{mark}"
+    with IPRoute() as route:
+        try:
+            route.link("add", ifname=bridge, kind="bridge")
+            route.link("add", ifname=tap, kind="tuntap", mode="tap")
+            master = route.link_lookup(ifname=bridge)[0]
+            route.link("set", index=route.link_lookup(ifname=tap)[0], master=master, state="up")
+            yield bridge, tap
+        finally:
+            for name in (tap, bridge):
+                for index in route.link_lookup(ifname=name):
+                    route.link("del", index=index)
+
+
+@pytest.mark.docker
+@pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
+def test_a_virtual_machine_on_the_node_is_a_machine_with_its_nic_on_that_switch(
+    node: Cluster, switch: tuple[str, str]
+) -> None:
+    bridge, tap = switch
+    (name,) = node.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
+    card = ["-netdev", f"tap,id=n,ifname={tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=n"]
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-m", "32", "-display", "none", "-nodefaults", "-S", *card]
+    guest = subprocess.Popen(command)  # its processor is stopped: what plugs it in is the process
+    try:
+        machine = f"machine/{name}.vm-qemu-system-x86-{guest.pid}"
+        node.kubectl("wait", "--for=create", machine, WAIT)
+        node.kubectl("wait", machine, f"--for=jsonpath={{.status.nics[0].switch}}={bridge}", WAIT)
+        told = json.loads(node.kubectl("get", machine, "-o", "json").stdout)
+        assert told["spec"] == {"runsOn": name}
+        assert told["status"]["nics"][0]["name"] == tap
+        assert told["status"]["nics"][0]["kind"] == "software"
+    finally:
+        guest.kill()
+        guest.wait()
+    node.kubectl("wait", "--for=delete", machine, WAIT)
