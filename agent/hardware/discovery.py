@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +22,7 @@ from agent.hardware.findings import Findings
 from agent.hardware.guests import observe_guests
 from agent.hardware.host import observe_host
 from agent.hardware.links import observe_links
+from agent.hardware.nat import observe_nat
 from agent.hardware.processes import observe_processes
 from agent.hardware.runtimes import Engine, observe_runtimes, pods_by_container
 from agent.hardware.spaces import observe_spaces
@@ -101,4 +103,6 @@ class Discovery:
         pods = pods_by_container(listed)
         containers = observe_runtimes(tree, processes, engine, pods, findings)
         observe_claims(self._view, containers, pods, listed, findings)
+        if tree.root == Path("/"):
+            observe_nat(tree, findings)
         return findings.document(ObjectMeta(name=self._view.name, creation_timestamp=self._view.clock.now()))

@@ -23,6 +23,7 @@ ICMP_TYPE: Expression = {"payload": {"protocol": "icmp", "field": "type"}}
 PROTOCOL: Expression = {"meta": {"key": "l4proto"}}
 MARK: Expression = {"meta": {"key": "mark"}}
 MASQUERADE: Expression = {"masquerade": None}
+COUNTER: Expression = {"counter": None}  # in a chain of type nat it counts connections
 DROP: Expression = {"drop": None}
 TO_THIS_HOST: Expression = {
     "match": {"op": "==", "left": {"fib": {"result": "type", "flags": ["daddr"]}}, "right": "local"}

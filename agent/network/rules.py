@@ -19,6 +19,7 @@ from typing import NamedTuple
 from agent.network.config import NetworkConfig
 from agent.network.endpoints import ServicePort, Target
 from agent.network.nft import (
+    COUNTER,
     DADDR,
     DPORT,
     DROP,
@@ -97,13 +98,14 @@ def plan_base(config: NetworkConfig) -> list[Json]:
             "postrouting",
             100,
             [
-                (match(concat(SADDR, DADDR), "@hairpins"), MASQUERADE),
-                (name_is("oifname", bridge), match(SADDR, prefix("127.0.0.0/8")), MASQUERADE),
-                (name_is("oifname", bridge, "!="), match({"&": [MARK, LEAVING]}, LEAVING), MASQUERADE),
+                (match(concat(SADDR, DADDR), "@hairpins"), COUNTER, MASQUERADE),
+                (name_is("oifname", bridge), match(SADDR, prefix("127.0.0.0/8")), COUNTER, MASQUERADE),
+                (name_is("oifname", bridge, "!="), match({"&": [MARK, LEAVING]}, LEAVING), COUNTER, MASQUERADE),
                 (
                     match(SADDR, prefix(config.pod_cidr)),
                     name_is("oifname", bridge, "!="),
                     match(DADDR, pods, "!="),
+                    COUNTER,
                     MASQUERADE,
                 ),
             ],
@@ -214,10 +216,10 @@ def _add_host_port(rules: Ruleset, claim: PodPort) -> None:
 
 def _translate(protocol: str, targets: tuple[Target, ...]) -> Rule:
     if len(targets) == 1:
-        return (match(PROTOCOL, protocol), {"dnat": {"addr": targets[0].address, "port": targets[0].port}})
+        return (match(PROTOCOL, protocol), COUNTER, {"dnat": {"addr": targets[0].address, "port": targets[0].port}})
     data = {"set": [[i, concat(t.address, t.port)] for i, t in enumerate(targets)]}
     choice = {"map": {"key": random_below(len(targets)), "data": data}}
-    return (match(PROTOCOL, protocol), {"dnat": {"addr": choice, "family": "ip"}})
+    return (match(PROTOCOL, protocol), COUNTER, {"dnat": {"addr": choice, "family": "ip"}})
 
 
 def _name(role: str, key: str) -> str:
