@@ -9,8 +9,8 @@ KVM, HYPERV, VMWARE, XEN = "KVMKVMKVM", "Microsoft Hv", "VMwareVMware", "XenVMMX
 METAL: Files = (
     dict(x86(hypervisor=False, flags="fpu vmx")) | dmi("Dell Inc.", "PowerEdge R650") | pci("8086:09a2 1028:0a2e")
 )
-QEMU: Files = (
-    dict(x86())
+QEMU = (
+    x86()
     | dmi("QEMU", "Standard PC (Q35 + ICH9, 2009)")
     | acpi("BOCHS")
     | pci("8086:29c0 1af4:1100", "1af4:1041 1af4:1100")

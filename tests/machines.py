@@ -21,7 +21,7 @@ from agent.hardware.virtualization import observe_virtualization
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.meta_v1.types import ObjectMeta
 
-Files = Mapping[str, str | bytes | Path]  # a Path is what a symbolic link points to
+Files = dict[str, str | bytes | Path]  # a Path is what a symbolic link points to
 MEMINFO = "MemTotal: 4030000 kB\nMemFree: 1000 kB\nMemAvailable: 3000000 kB\nSwapTotal: 1048572 kB\n"
 MEMINFO += "CommitLimit: 3063572 kB\nCommitted_AS: 500000 kB\nHugePages_Total: 2\nHugepagesize: 2048 kB\n"
 HYPERVISOR = 1 << 31  # CPUID.1:ECX
@@ -98,10 +98,10 @@ def arm(part: str = "0xd0c") -> Files:
     }
 
 
-def kernel(*, cpus: int = 2, stolen: int = 0) -> dict[str, str | bytes | Path]:
+def kernel(*, cpus: int = 2, stolen: int = 0) -> Files:
     """What every kernel shows: two threads a core, one socket, a memory node."""
     home = "/sys/devices/system"
-    files: dict[str, str | bytes | Path] = {
+    files: Files = {
         "/proc/stat": f"cpu  10 0 20 3000 5 0 1 {stolen} 0 0\nbtime 1795512288\n",
         "/proc/meminfo": MEMINFO,
         "/proc/sys/vm/overcommit_memory": "0\n",
@@ -146,7 +146,7 @@ def acpi(maker: str, *tables: str) -> Files:
 
 def pci(*devices: str) -> Files:
     """Devices on the first bus, `VENDOR:DEVICE` or `VENDOR:DEVICE SUBVENDOR:SUBDEVICE`."""
-    files = {}
+    files: Files = {}
     for slot, ids in enumerate(devices):
         device, _, sub = ids.partition(" ")
         told = f"DRIVER=x\nPCI_CLASS=20000\nPCI_ID={device.upper()}\nPCI_SUBSYS_ID={sub.upper() or '0000:0000'}\n"
@@ -177,7 +177,7 @@ def balloon(features: str = "0110010") -> Files:
 def disk(name: str, path: str, sectors: int, **device: str) -> Files:
     """A whole disk whose place in sysfs is path."""
     home = f"/sys/devices/{path}"
-    files: dict[str, str | bytes | Path] = {
+    files: Files = {
         f"{home}/size": f"{sectors}\n",
         f"{home}/dev": "8:0\n",
         f"{home}/queue/rotational": "0\n",

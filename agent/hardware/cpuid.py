@@ -57,7 +57,7 @@ def real_cpuid() -> Cpuid:
         return _by_device
     try:
         return by_instruction()
-    except (OSError, ValueError):
+    except (ImportError, OSError, ValueError):  # no ctypes in this Python, or no executable page
         return no_cpuid
 
 
