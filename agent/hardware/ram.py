@@ -45,6 +45,10 @@ def _seen(read: Read, key: str, amount: int) -> Evidence:
     return Evidence(source=read.path, value=f"{key}: {amount}" + ("" if key.startswith("HugePages_") else " kB"))
 
 
+def _gib(kilobytes: int) -> str:
+    return f"{kilobytes / (1 << 20):.1f} GiB"
+
+
 def _promises(tree: Tree, meminfo: Read, amounts: dict[str, int]) -> list[Fact]:
     mode = tree.read("/proc/sys/vm/overcommit_memory")
     name, meaning = OVERCOMMIT.get((mode.text or "").strip(), ("", ""))
@@ -92,8 +96,8 @@ def _nodes(tree: Tree, findings: Findings, amounts: dict[str, int]) -> list[Fact
             Conflict(
                 part="memory",
                 question="how much memory is there?",
-                witnesses=[Witness(says=f"{main} kB", evidence=[seen]), Witness(says=f"{total} kB", evidence=evidence)],
-                verdict=f"{main} kB",
+                witnesses=[Witness(says=_gib(main), evidence=[seen]), Witness(says=_gib(total), evidence=evidence)],
+                verdict=_gib(main),
                 why="MemTotal is what the kernel hands out; its nodes need not count what was plugged in after the start. "
                 "Tools that read the nodes show the smaller number",
             )

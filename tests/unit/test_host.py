@@ -48,6 +48,6 @@ def test_nodes_that_tell_less_memory_are_a_conflict(tmp_path: Path) -> None:
     files = {**x86(), "/sys/devices/system/node/node0/meminfo": "Node 0 MemTotal:  2000000 kB\n"}
     layers = beneath(Machine(files), tmp_path)
     [conflict] = [conflict for conflict in layers.conflicts if conflict.part == "memory"]
-    assert conflict.verdict == "4030000 kB" and conflict.witnesses[1].says == "2000000 kB"
+    assert conflict.verdict == "3.8 GiB" and conflict.witnesses[1].says == "1.9 GiB"
     memory = layers.part("memory")
     assert memory and memory.value("total") == 4030000 * 1024
