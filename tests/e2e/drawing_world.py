@@ -35,7 +35,7 @@ def layers(pods: int = 6) -> Layers:
     """The tower with that many pods on it."""
     parts = [
         part("machine", "machine", "Firecracker microVM", "hardware", "", fact("architecture", "x86_64")),
-        part("cpu", "cpu", "AMD EPYC", "hardware", "machine", fact("threads", 2)),
+        part("cpu", "cpu", "AMD EPYC", "hardware", "machine", fact("cpus", 2)),
         part("memory", "memory", "memory", "hardware", "machine", fact("total", 23 * GIB, "B", "/proc/meminfo")),
         part("disk/vda", "disk", "vda", "hardware", "machine", fact("size", 64 * GIB, "B")),
         part("hypervisor", "hypervisor", "KVM (Firecracker)", "hypervisor", "machine", fact("signature", "KVMKVMKVM")),
@@ -49,12 +49,15 @@ def layers(pods: int = 6) -> Layers:
             fact("driver", "virtio_net"),
             fact("sort", "paravirtual"),
         ),
-        part("link/4026531833/5", "bridge", "naru0", "network", "kernel", fact("address", "10.244.0.1/24")),
+        part(
+            "link/4026531833/5", "bridge", "naru0", "network", "kernel", fact("addresses", "10.244.0.1/24, fe80::1/64")
+        ),
         part("nat/naru/masquerade", "nat", "naru", "network", "kernel", fact("rule", "oif != naru0 masquerade")),
-        part("service/shop/db", "service", "shop/db", "network", "kernel", fact("address", "10.96.11.5")),
+        part("service/shop/db", "service", "shop/db", "network", "kernel", fact("addresses", "10.96.11.5")),
         part("engine", "engine", "Docker 20.10.24", "runtime", "kernel", fact("version", "20.10.24")),
         part("containerd", "containerd", "containerd 1.6.20", "runtime", "engine", fact("pid", 700)),
     ]
+    parts.append(part(HOST, "netns", "host", "network", "kernel"))
     links = [Link(kind="masquerades", source="nat/naru/masquerade", target="link/4026531833/2")]
     for number in range(pods):
         inode, name = 4026532000 + number, pod_name(number)
@@ -62,9 +65,17 @@ def layers(pods: int = 6) -> Layers:
         pod, container, shim = f"pod/shop/{name}", f"container/{number:012x}", f"shim/{number:012x}"
         parts += [
             part(netns, "netns", str(inode), "network", "kernel"),
-            part(outer, "veth", f"veth{number:05x}", "network", "kernel", fact("mac", "0a:58:0a:f4:00:02")),
             part(
-                inner, "veth", "eth0", "network", netns, fact("address", f"10.244.{number // 250}.{number % 250 + 2}")
+                outer,
+                "veth",
+                f"veth{number:05x}",
+                "network",
+                "kernel",
+                fact("mac", "0a:58:0a:f4:00:02"),
+                fact("addresses", "fe80::2/64"),
+            ),
+            part(
+                inner, "veth", "eth0", "network", netns, fact("addresses", f"10.244.{number // 250}.{number % 250 + 2}")
             ),
             part(pod, "pod", f"shop/{name}", "pod", netns),
             part(

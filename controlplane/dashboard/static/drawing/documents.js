@@ -12,7 +12,8 @@ export function fetchTrace(api, node, { from, to }, probe, signal) {
   return api.node(node, `trace?${query}`, { method: "POST", signal });
 }
 
-const name = (object) => `${object.metadata.namespace}/${object.metadata.name}`;
+const name = ({ metadata }) => (metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name);
+const HOST = { metadata: { namespace: "", name: "host", labels: {} } };
 const runs = (pod) => pod.status?.phase === "Running" && !pod.metadata.deletionTimestamp;
 const selects = (service, pod) => {
   const wanted = Object.entries(service.spec.selector ?? {});
@@ -25,8 +26,8 @@ export const podNames = (store) => store.list("pods").filter(runs).map(name).sor
 /** The names of the Services that have an address, sorted. */
 export const serviceNames = (store) => store.list("services").filter(({ spec }) => spec.clusterIP && spec.clusterIP !== "None").map(name).sort();
 
-/** The node that a pod (NAMESPACE/NAME) is on. */
-export const nodeOf = (store, pod) => store.get("pods", pod)?.spec.nodeName ?? "";
+/** The node where a way begins: a pod's (NAMESPACE/NAME), or the first for `host`. */
+export const nodeOf = (store, from) => (from === "host" ? store.list("nodes").map(({ metadata }) => metadata.name).sort()[0] : store.get("pods", from)?.spec.nodeName) ?? "";
 
 /**
  * The ends to ask about. What is chosen stays while it is there. Else the question is the first that a newcomer has: how does
@@ -36,11 +37,12 @@ export function endsOf(store, { from, to }) {
   const pods = store.list("pods").filter(runs).sort((a, b) => name(a).localeCompare(name(b)));
   const services = store.list("services");
   const open = services.filter(({ spec }) => spec.type === "NodePort" || spec.type === "LoadBalancer");
-  const source = pods.find((pod) => name(pod) === from) ?? pods.find((pod) => open.some((service) => selects(service, pod))) ?? pods[0];
+  const chosen = from === "host" ? HOST : pods.find((pod) => name(pod) === from);
+  const source = chosen ?? pods.find((pod) => open.some((service) => selects(service, pod))) ?? pods[0];
   if (!source) return { from: "", to: "" };
   const gone = to.startsWith("service/") ? !store.get("services", to.slice("service/".length)) : to.includes("/") && !pods.some((pod) => name(pod) === to);
   if (to && !gone) return { from: name(source), to };
-  const near = services.filter((service) => service.metadata.namespace === source.metadata.namespace && service.spec.selector && !selects(service, source));
+  const near = services.filter((service) => (source === HOST || service.metadata.namespace === source.metadata.namespace) && service.spec.selector && !selects(service, source));
   const target = near.sort((a, b) => name(a).localeCompare(name(b)))[0];
   const other = pods.find((pod) => pod !== source) ?? source;
   return { from: name(source), to: target ? `service/${name(target)}` : name(other) };

@@ -19,19 +19,26 @@ export function valueOf(fact, language = "en") {
   return fact.unit ? `${value} ${fact.unit}` : value;
 }
 
-/** Of each kind, the facts that say most, by name; the first that are known are shown on the part itself. */
+/** Of each kind, the facts that say most, by name; the first two that are known are shown on the part itself. */
 const TELLING = {
-  nic: ["driver", "sort", "address", "addresses", "mac"], bridge: ["address", "addresses", "ports", "mac"], veth: ["address", "addresses", "mac"],
-  pod: ["address", "ip"], container: ["image", "pid"], shim: ["pid", "version"], containerd: ["version", "pid"], engine: ["version", "pid"],
-  kernel: ["release", "version", "os"], hypervisor: ["kind", "product", "monitor", "signature"], machine: ["model", "architecture", "vendor"],
-  cpu: ["model", "cores", "count", "threads"], memory: ["total", "ram", "MemTotal"], disk: ["size", "model"],
-  nat: ["rule", "source"], service: ["address", "clusterIP", "ports"], route: ["destination", "gateway", "device"], process: ["command", "pid"],
+  nic: ["addresses", "driver", "sort"], bridge: ["addresses", "mac"], veth: ["addresses", "mac"], tap: ["addresses", "mac"],
+  pod: ["address"], container: ["image"], shim: ["pid"], containerd: ["version", "pid"], engine: ["version", "pid"],
+  kernel: ["os", "arch"], hypervisor: ["monitor", "hypervisor"], machine: ["model", "arch"], cpu: ["cpus", "mhz"], memory: ["total"],
+  disk: ["size", "sort"], nat: ["rule"], service: ["addresses", "ports"], route: ["gateway"], process: ["pid"],
 };
+const LINK_LOCAL = "fe80:";
 
 /** One line of what is most telling of a part, or "". */
 export function gist(part, language = "en") {
   if (!part) return "";
-  const known = new Map(part.facts.filter((fact) => fact.value !== null && fact.value !== part.name).map((fact) => [fact.name, fact]));
-  const wanted = (TELLING[part.kind] ?? []).filter((name) => known.has(name)).slice(0, 2);
-  return wanted.map((name) => valueOf(known.get(name), language)).join(" · ");
+  const known = new Map(part.facts.map((fact) => [fact.name, short(fact, language)]));
+  const wanted = (TELLING[part.kind] ?? []).map((name) => known.get(name)).filter((text) => text && !part.name.includes(text));
+  return wanted.slice(0, 2).join(" · ");
+}
+
+/** A value in a word or two: of addresses the first that others can use; a bare number with what it counts. */
+function short(fact, language) {
+  if (fact.value === null || fact.value === undefined) return "";
+  if (fact.name === "addresses") return String(fact.value).split(", ").find((address) => !address.startsWith(LINK_LOCAL)) ?? "";
+  return typeof fact.value === "number" && !fact.unit ? `${fact.name} ${fact.value}` : valueOf(fact, language);
 }

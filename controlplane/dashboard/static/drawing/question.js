@@ -16,7 +16,7 @@ export function questionForm({ store, ends: { from, to }, speech, probing, onAsk
     const end = address.hidden ? target.value : address.value.trim();
     if (end) onAsk({ from: source.value, to: end });
   };
-  const source = html("select", { id: "path-from", "aria-label": speech.say("path/from"), onchange: () => ask() }, pods.map((pod) => option(pod, from)));
+  const source = html("select", { id: "path-from", "aria-label": speech.say("path/from"), onchange: () => ask() }, pods.map((pod) => option(pod, from)), option("host", from, speech.say("path/host")));
   const address = html("input", { id: "path-address", type: "text", inputmode: "url", placeholder: "192.0.2.1", value: typed, "aria-label": speech.say("path/address"), hidden: !typed, onchange: () => ask() });
   const target = html(
     "select",

@@ -14,7 +14,7 @@ export const FLOORS = ["runtime", "kernel", "hypervisor", "hardware"];
 
 const STAGE_OF_KIND = {
   nic: "nic", bond: "nic", team: "nic", bridge: "switch", pod: "pod", container: "pod", process: "pod",
-  veth: "port", tap: "port", tun: "port", vlan: "port", macvlan: "port", ipvlan: "port", vxlan: "port", wireguard: "port",
+  veth: "port", tap: "port", tun: "port", vlan: "port", macvlan: "port", ipvlan: "port", vxlan: "port", wireguard: "port", device: "port",
 };
 const DEVICES = new Set(["nic", "bond", "bridge", "loopback", "dummy", "veth", "tap", "tun", "vlan", "macvlan", "ipvlan", "vxlan"]);
 const SHARED = new Set(["nic", "nat", "switch"]);
@@ -29,7 +29,8 @@ export function index(sent) {
   for (const part of layers.parts) if (part.on) upon.set(part.on, [...(upon.get(part.on) ?? []), part]);
   const podOfNetns = new Map();
   for (const part of layers.parts) if (part.kind === "pod" && part.on.startsWith("netns/")) podOfNetns.set(part.on, part.id);
-  return { layers, parts, upon, podOfNetns };
+  const host = layers.parts.find(({ kind, name }) => kind === "netns" && name === "host")?.id ?? "";
+  return { layers, parts, upon, podOfNetns, host };
 }
 
 /** The network namespace (`netns/INODE`) that a part is in, or "". */
@@ -67,8 +68,12 @@ export function sceneOf(known, trace) {
 }
 
 function nodesOf(known, hops) {
-  const stages = hops.map((hop) => stageOf(hop.kind, netnsName(hop.netns), known.podOfNetns));
-  const inside = hops.map((hop, position) => (["inner", "pod"].includes(stages[position]) ? podOf(known, hop) : ""));
+  const pods = new Map(known.podOfNetns); // a pod may have started since the layers were read: its hops name it, too
+  for (const { object, netns } of hops) {
+    if (object?.kind === "Pod" && netns && !pods.has(netnsName(netns))) pods.set(netnsName(netns), `pod/${object.namespace}/${object.name}`);
+  }
+  const stages = hops.map((hop) => stageOf(hop.kind, netnsName(hop.netns), pods));
+  const inside = hops.map((hop, position) => (["inner", "pod"].includes(stages[position]) ? podOf(known, pods, hop) : ""));
   const [first, last] = [stages.findIndex((stage) => SHARED.has(stage)), stages.findLastIndex((stage) => SHARED.has(stage))];
   const turn = first >= 0 ? first : inside.findIndex((pod) => pod && pod !== inside[0]); // else at the other pod
   const nodes = new Map();
@@ -83,7 +88,7 @@ function nodesOf(known, hops) {
       const pod = inside[position];
       const lane = lanes.get(pod) ?? side;
       if (pod) lanes.set(pod, lane);
-      nodes.set(key, { key, part: known.parts.get(hop.part) ?? null, hops: [position], kind: hop.kind, name: hop.name, stage, lane, pod });
+      nodes.set(key, { key, part: known.parts.get(hop.part) ?? null, hops: [position], kind: hop.kind, name: pod ? hop.name.split("/").at(-1) : hop.name, stage, lane, pod });
     }
     return key;
   });
@@ -92,11 +97,12 @@ function nodesOf(known, hops) {
 
 const netnsName = (netns) => (!netns || netns.startsWith("netns/") ? netns ?? "" : `netns/${netns}`);
 
-function podOf(known, hop) {
-  const found = known.podOfNetns.get(netnsName(hop.netns));
+function podOf(known, pods, hop) {
+  const found = pods.get(netnsName(hop.netns));
   if (found) return found;
-  for (let part = known.parts.get(hop.part); part; part = known.parts.get(part.on)) if (part.kind === "pod") return part.id;
-  return hop.object?.kind === "Pod" ? `pod/${hop.object.namespace}/${hop.object.name}` : "";
+  let part = known.parts.get(hop.part);
+  while (part && part.kind !== "pod") part = known.parts.get(part.on);
+  return part?.id ?? "";
 }
 
 function framesOf(known, nodes) {
@@ -128,7 +134,7 @@ function countsOf(known, nodes, pods) {
     if (drawn.has(part.id) || part.kind === "loopback" || part.kind === "netns") continue;
     if (!["network", "pod"].includes(part.floor) && part.kind !== "nic") continue;
     const stage = stageOf(part.kind, netnsOf(part), known.podOfNetns);
-    if (stage === "inner") continue; // one per pod that is counted already
+    if (stage === "inner" || isElsewhere(known, part)) continue; // one per namespace that is counted already
     const key = `count/${stage}/${part.kind}`;
     const group = groups.get(key) ?? { key, stage, kind: part.kind, parts: [] };
     group.parts.push(part);
@@ -136,6 +142,8 @@ function countsOf(known, nodes, pods) {
   }
   return [...groups.values()];
 }
+
+const isElsewhere = (known, part) => part.kind !== "pod" && known.host && !["", known.host].includes(netnsOf(part));
 
 function floorsOf(known, pods) {
   const lit = new Set(pods.flatMap((pod) => (known.upon.get(pod.key) ?? []).map((part) => part.id)));

@@ -8,6 +8,7 @@ export const STRINGS = {
   "path/end": { en: "?", ko: "에 어떻게 닿을까요?" },
   "path/to": { en: "to", ko: "도착" },
   "path/outside": { en: "outside", ko: "바깥" },
+  "path/host": { en: "the machine itself", ko: "컴퓨터 자신" },
   "path/otherAddress": { en: "another address…", ko: "다른 주소…" },
   "path/address": { en: "address", ko: "주소" },
   "path/probe": { en: "Send a packet", ko: "패킷 보내기" },
