@@ -7,6 +7,8 @@ A file that is missing, forbidden or broken is an answer, never an exception: di
 from __future__ import annotations
 
 import errno
+import os
+from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +39,7 @@ class Tree:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self.root = root
+        self._base = str(root).rstrip("/")  # paths are text in here: a discovery makes thousands
 
     def path(self, path: str) -> Path:
         """The real place of an absolute path."""
@@ -47,22 +50,22 @@ class Tree:
         if path.rsplit("/", 1)[-1] in SECRET:
             raise ValueError(f"{path} is never read: it may hold secrets")
         try:
-            with self.path(path).open("rb") as file:
-                return Read(path, file.read(limit).decode(errors="replace"))
+            with open(self._base + path, "rb", buffering=0) as file:
+                return Read(path, _whole(file, limit).decode(errors="replace"))
         except OSError as error:
             return Read(path, None, _why(error))
 
     def names(self, path: str) -> list[str]:
         """What a directory holds, sorted; nothing where it can't be listed."""
         try:
-            return sorted(entry.name for entry in self.path(path).iterdir())
+            return sorted(os.listdir(self._base + path))
         except OSError:
             return []
 
     def link(self, path: str) -> Read:
         """Where a symbolic link points, as text."""
         try:
-            return Read(path, str(self.path(path).readlink()))
+            return Read(path, os.readlink(self._base + path))
         except OSError as error:
             return Read(path, None, _why(error))
 
@@ -80,6 +83,14 @@ def fact(
     """A fact with what it rests on."""
     evidence = [read.evidence if isinstance(read, Read) else read for read in reads]
     return Fact(name=name, value=value, unit=unit, confidence=confidence, evidence=evidence, note=note)
+
+
+def _whole(file: RawIOBase, limit: int) -> bytes:
+    """What a file says, to its end or the limit: /proc may tell it in pieces."""
+    data = file.read(limit) or b""
+    while len(data) < limit and (more := file.read(limit - len(data))):
+        data += more
+    return data
 
 
 def _why(error: OSError) -> str:
