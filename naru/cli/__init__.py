@@ -22,6 +22,7 @@ COMMANDS = (
     "layers",
     "trace",
     "dashboard",
+    "simulate",
     "kubeconfig",
     "kubectl",
     "server",

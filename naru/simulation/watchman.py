@@ -67,14 +67,14 @@ class Watchman:
             found = orjson.loads(change.value)
             self._sets[found["metadata"]["uid"]] = found
         elif change.key.startswith(DEPLOYMENTS):
-            self._deployment(orjson.loads(change.value))
+            self._deployment(orjson.loads(change.value), gone=change.type == "DELETED")
 
-    def _deployment(self, found: dict[str, Any]) -> None:
+    def _deployment(self, found: dict[str, Any], gone: bool) -> None:
         replicas, strategy = found["spec"]["replicas"], found["spec"]["strategy"]
         rolling = strategy.get("rollingUpdate", {})
         most = replicas + rolling.get("maxSurge", 0)
         least = 0 if strategy["type"] == "Recreate" else replicas - rolling.get("maxUnavailable", 0)
-        if found["metadata"].get("deletionTimestamp"):
+        if gone or found["metadata"].get("deletionTimestamp"):
             least = 0
         bounds = self._bounds.setdefault(found["metadata"]["uid"], [])
         if not bounds or bounds[-1][1:] != (most, least):
