@@ -7,6 +7,7 @@ if a witness that could have seen it did not. Where no witness can see it, it st
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -57,10 +58,12 @@ class Verdict(NamedTuple):
 
 def join(path: Path, seen: Seen, spaces: Mapping[int, Netns]) -> Verdict:
     """The steps with their sightings."""
-    followed = follow(seen.crossings or (), seen.outcome)
+    followed = follow(path.steps, seen.crossings or (), seen.outcome)
     matched, strays = _match(path.steps, followed)
-    if path.outside and len(path.steps) - 1 in matched:
-        strays.pop(len(path.steps) - 1, None)  # beyond the uplink it is another's: a namespace that nobody here knows
+    devices = [index for index, step in enumerate(path.steps) if step.expect.direction]
+    if devices and devices[-1] in matched and (path.outside or seen.outcome.arrived):
+        # It is there; or beyond the uplink, in a namespace that nobody here knows. What comes then is another's skb.
+        strays.pop(devices[-1], None)
     start = followed[0].seconds if followed else 0.0
     joined = []
     for index, step in enumerate(path.steps):
@@ -79,21 +82,26 @@ def join(path: Path, seen: Seen, spaces: Mapping[int, Netns]) -> Verdict:
     return Verdict(tuple(joined), failure, freed.location if freed else "", freed.reason if freed else "")
 
 
-def follow(crossings: Sequence[Crossing], outcome: Outcome) -> list[Crossing]:
-    """Our packet among what tracefs recorded: what the sending thread put out first in the time of the probe, and from there
-    on the same skb at the same length. An skb's address is used again, so length and time bound it."""
+def follow(steps: Sequence[Step], crossings: Sequence[Crossing], outcome: Outcome) -> list[Crossing]:
+    """Our packet among what tracefs recorded: an skb that the sending thread put out in the time of the probe, from there on
+    at the same length. A thread also forwards for others while it is in the kernel, so there may be several: ours is the one
+    that went most of the predicted way, of equals the first. An skb's address is used again, so the time bounds it too."""
     lengths = (UDP_LENGTH,) if outcome.packet.protocol == "udp" else SYN_LENGTHS
     within = [c for c in crossings if outcome.began - EARLY <= c.seconds <= outcome.ended]
-    first = next(
-        (c for c in within if c.thread == outcome.thread and c.direction == "out" and c.length - ETHERNET in lengths),
-        None,
-    )
-    if first is None:
-        return []
-    sizes = (first.length, first.length - ETHERNET)
-    return [
-        c for c in within if c.skb == first.skb and c.seconds >= first.seconds and c.direction and c.length in sizes
-    ]
+    starts: dict[str, Crossing] = {}
+    for crossing in within:
+        if crossing.thread == outcome.thread and crossing.direction == "out" and crossing.length - ETHERNET in lengths:
+            starts.setdefault(crossing.skb, crossing)
+    ways = [_way(within, start) for start in starts.values()]
+    return max(ways, key=lambda way: len(_match(steps, way)[0]), default=[])
+
+
+def _way(within: Sequence[Crossing], start: Crossing) -> list[Crossing]:
+    """What an skb crossed from its start on, to where the kernel freed it as lost if it did."""
+    same = [c for c in within if c.skb == start.skb and c.seconds >= start.seconds]
+    sizes = (start.length, start.length - ETHERNET)
+    ours = itertools.takewhile(lambda crossing: crossing.direction, same)
+    return [crossing for crossing in ours if crossing.length in sizes]
 
 
 def _match(

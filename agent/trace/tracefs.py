@@ -88,7 +88,7 @@ class Tracefs:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            root = _open_tracefs()
+            root = open_tracefs()
             stack.callback(os.close, root)
             sweep(root)
             stack.enter_context(_sentinel(root, self._name))
@@ -142,7 +142,7 @@ def sweep(root: int) -> None:
 
 def instances() -> list[str]:
     """The instances of ours that the kernel has now, for whoever wants to see that none is left."""
-    root = _open_tracefs()
+    root = open_tracefs()
     try:
         holder = os.open(INSTANCES, os.O_RDONLY | os.O_DIRECTORY, dir_fd=root)
         try:
@@ -181,7 +181,7 @@ def _birth(pid: int) -> str:
         return ""
 
 
-def _open_tracefs() -> int:
+def open_tracefs() -> int:
     """A descriptor of tracefs' root, which is attached to no place."""
     libc = ctypes.CDLL(None, use_errno=True)
 
