@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.hardware.evidence import SECRET, Tree
+from agent.hardware.evidence import SECRET, Read, Tree
 from agent.hardware.findings import Findings
 from agent.hardware.host import observe_host
 from agent.hardware.kvm import Kvm
@@ -112,7 +112,7 @@ def test_a_machine_that_is_not_here_is_not_asked(tmp_path: Path) -> None:
 
 
 class Watched(Tree):
-    """A tree that notes every place it is asked for."""
+    """A tree that notes every file it is asked for."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -121,6 +121,10 @@ class Watched(Tree):
     def path(self, path: str) -> Path:
         self.asked.append(path)
         return super().path(path)
+
+    def read(self, path: str, limit: int = 1 << 20) -> Read:
+        self.asked.append(path)
+        return super().read(path, limit)
 
 
 @pytest.mark.parametrize("name", ["Azure", "Firecracker", "EC2 Nitro guest", "VMware", "Xen HVM"])
@@ -132,6 +136,7 @@ def test_nothing_secret_is_read_or_told(name: str, tmp_path: Path) -> None:
     findings = Findings()
     observe_host(tree, findings, machine.live())
     observe_virtualization(tree, findings, machine.live())
+    assert "/proc/meminfo" in tree.asked
     assert not [path for path in tree.asked if path.rsplit("/", 1)[-1] in SECRET | {"uuid", "serial", "wwid"}]
     assert b"SECRET" not in findings.document(ObjectMeta()).to_json()
 
