@@ -61,14 +61,18 @@ def chain_of(name: str, machines: Mapping[str, Machine]) -> list[str]:
 
 
 def host_of(name: str, machines: Mapping[str, Machine]) -> str:
-    """The physical host at the end of the chain; empty where nobody declared what the Machine is or what runs on it.
+    """The physical host at the end of the chain; empty where no person said anything of the Machines in it or on it.
 
-    A kernel can't tell that nothing is beneath it, so silence does not make a host.
+    A kernel can't tell that nothing is beneath it, so silence does not make a host, nor does a guest that an agent found.
     """
-    machine, chain = machines.get(name), chain_of(name, machines)
-    if machine is None or (len(chain) == 1 and not declared(machine) and not guests_of(name, machines.values())):
-        return ""
-    return chain[-1]
+    chain = chain_of(name, machines)
+    heard = [machines[one] for one in chain if one in machines] + guests_of(chain[-1], machines.values())
+    return chain[-1] if name in machines and any(map(_by_a_person, heard)) else ""
+
+
+def _by_a_person(machine: Machine) -> bool:
+    found = GUEST_MARK in machine.metadata.name and machine.spec == MachineSpec(runs_on=machine.spec.runs_on)
+    return declared(machine) and not found
 
 
 def capacity(host: Machine) -> Capacity:

@@ -173,16 +173,20 @@ def test_a_circle_is_told_with_all_that_are_in_it() -> None:
     [
         ("vm", "box"),
         ("inner", "box"),
-        ("box", "box"),
+        ("box", "box"),  # somebody said that vm runs on it
         ("lost", "nobody"),
         ("silent", ""),
         ("unknown", ""),
         ("pc", "pc"),
+        ("silent.vm-found", ""),
+        ("pc.vm-found", "pc"),
     ],
 )
 def test_the_host_is_the_end_of_the_chain_and_silence_makes_none(name: str, expected: str) -> None:
     chain = (machine("inner", runsOn="vm"), machine("vm", runsOn="box"), machine("lost", runsOn="nobody"))
-    assert host_of(name, among(*chain, machine("box"), machine("silent"), machine("pc", memory="1Gi"))) == expected
+    found = (machine("silent.vm-found", runsOn="silent"), machine("pc.vm-found", runsOn="pc"))
+    there = among(*chain, *found, machine("box"), machine("silent"), machine("pc", memory="1Gi"))
+    assert host_of(name, there) == expected
 
 
 NAMES = st.sampled_from("abcde")
