@@ -6,10 +6,10 @@ export DATA_DIR ?= /var/lib/naru
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo down check test bench
+.PHONY: help setup engine images demo down check test bench bench-vm
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## virtual environment and the package in it
 	@scripts/setup.sh $(VENV)
@@ -35,3 +35,8 @@ test: images ## every test
 
 bench: images ## ours beside the bare engine, measured: some minutes
 	@$(SUDO) $(BIN)/python -m benchmarks
+
+bench-vm: images ## one server in a real virtual machine and in a container, measured
+	@. scripts/common.sh; PATH=$$PATH:/sbin; type qemu-system-x86_64 busybox mke2fs >/dev/null 2>&1 || \
+		apt_install "a virtual machine is to be run" qemu-system-x86 busybox-static e2fsprogs
+	@$(SUDO) env DATA_DIR=$(DATA_DIR) $(BIN)/python -m benchmarks.vm

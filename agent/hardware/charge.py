@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from agent.hardware.evidence import Read, Tree, fact
+from agent.hardware.processes import container_in
 from kubeapi.hardware_v1.layers import Evidence, Fact
 
 UNLIMITED = 1 << 62  # v1 writes "no limit" as the largest multiple of a page that fits
-CONTAINER = re.compile(r"[0-9a-f]{64}")
 
 
 class Files(NamedTuple):
@@ -59,8 +59,7 @@ class MemoryCgroup(NamedTuple):
     @property
     def container(self) -> str:
         """The engine's id of the container it belongs to (64 digits), or nothing: `docker/ID`, `docker-ID.scope`."""
-        found = CONTAINER.findall(self.directory)
-        return found[-1] if found else ""
+        return container_in(self.directory)
 
     def ancestors(self) -> Iterator[str]:
         """Itself and all above it that can be seen, from below."""
