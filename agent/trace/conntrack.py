@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
+from agent.network.plumbing import entered
 from agent.trace.nfttrace import NAMES, PROTOCOLS
 from agent.trace.packet import Packet
-from agent.trace.visit import inside
 
 SEEN_REPLY = 1 << 1  # linux/netfilter/nf_conntrack_common.h
 
@@ -55,12 +55,9 @@ def read_flow(path: str, packet: Packet) -> Flow | None:
         dport=packet.dport,
     )
 
-    def answered() -> list[Any]:
-        with NFCTSocket() as conntrack:
-            return list(conntrack.entry("get", tuple_orig=asked))
-
     try:
-        entries = inside(path, answered)
+        with entered(path), NFCTSocket() as conntrack:
+            entries = list(conntrack.entry("get", tuple_orig=asked))
     except NetlinkError as error:
         if error.code == errno.ENOENT:
             return None

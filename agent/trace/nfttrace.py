@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from agent.network.plumbing import entered
 from agent.trace.packet import Packet
 from agent.trace.ruleset import RuleRef
-from agent.trace.visit import inside
 
 NFNETLINK, SOL_NETLINK, ADD_MEMBERSHIP, TRACE_GROUP = 12, 270, 1, 9
 BEGIN, END, NEW_TABLE, NEW_CHAIN, NEW_RULE, TRACE = 0x10, 0x11, 0xA00, 0xA03, 0xA06, 0xA11
@@ -76,7 +76,8 @@ class NftTrace:
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        opened = inside(self._path, lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NFNETLINK))
+        with entered(self._path):
+            opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NFNETLINK)
         try:
             opened.bind((0, 0))
             opened.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, TRACE_GROUP)

@@ -1,7 +1,8 @@
 """Reads a `Netns` from the kernel: netlink for devices, routes, neighbours and listeners, nft for rules.
 
-All of it is read by a thread inside the namespace (`visit`), so that it works for any pod, with or without a name for its
-namespace; blocks for some milliseconds.
+All of it is read by a thread that is in the namespace meanwhile, so that it works for any pod, with or without a name for
+its namespace: netlink, a child process and /proc/thread-self follow the thread (/sys and /proc/self/net do not). Blocks for
+some milliseconds.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import orjson
 from pyroute2 import DiagSocket, IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from agent.network.plumbing import entered
 from agent.trace.ruleset import RuleRef, Ruleset
 from agent.trace.scene import DEFAULT, LOCAL, MAIN, Device, Listener, Netns, Route
-from agent.trace.visit import inside
 
 KINDS = {1: "unicast", 2: "local", 3: "broadcast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 TCP_LISTEN, UDP_UNCONNECTED = 1 << 10, 1 << 7
@@ -39,18 +40,18 @@ def inode_of(path: str) -> int:
 
 def observe_netns(path: str, peers: Mapping[str, int]) -> Netns:
     """The namespace at `path`. peers are paths of namespaces that a veth may lead to, with their inodes."""
-    return inside(path, lambda: _observe(path, peers))
+    with entered(path):
+        return _observe(path, peers)
 
 
 def observe_rule(path: str, rule: RuleRef) -> str:
     """A rule as `nft` writes it, empty when it can't be had; of a policy, the chain's first line."""
 
-    def listed() -> str:
-        arguments = ["nft", "-a", "list", "chain", rule.family, rule.table, rule.chain]
-        return subprocess.run(arguments, capture_output=True, text=True, check=False).stdout
-
+    arguments = ["nft", "-a", "list", "chain", rule.family, rule.table, rule.chain]
+    with entered(path):
+        listed = subprocess.run(arguments, capture_output=True, text=True, check=False).stdout
     ending = f"# handle {rule.handle}" if rule.handle else "policy"
-    for line in inside(path, listed).splitlines():
+    for line in listed.splitlines():
         text = line.strip()
         if (text.endswith(ending) and not text.startswith(("chain ", "table "))) or (
             not rule.handle and ending in text

@@ -309,7 +309,7 @@ class _Walker:
         evidence = (Evidence(source=f"nft -j list ruleset, {rule.text}"),)
         if judged.translated == "source":
             says = f"masquerade: from {before.source} to {after.source}, so that answers come back here"
-            part, expect = f"nat/{space.inode}/{rule.handle}", Expect(hook="postrouting", rule=rule, flow="source")
+            part, expect = _nat(self._scene, space, rule), Expect(hook="postrouting", rule=rule, flow="source")
             self._add(Step("masquerade", rule.table, space.inode, says, after, part, expect, evidence))
             return
         self._path.choices = self._path.choices or judged.choices
@@ -323,7 +323,7 @@ class _Walker:
             name, part = f"{port.namespace}/{port.name}", f"service/{port.namespace}/{port.name}"
             self._add(Step("service", name, space.inode, says, after, part, expect, evidence, about))
         else:
-            part = f"nat/{space.inode}/{rule.handle}"
+            part = _nat(self._scene, space, rule)
             self._add(Step("nat", rule.table, space.inode, says, after, part, expect, evidence))
 
     def _device(
@@ -353,6 +353,11 @@ class _Walker:
 def _name(space: Netns, index: int) -> str:
     device = space.devices.get(index)
     return device.name if device else ""
+
+
+def _nat(scene: Scene, space: Netns, rule: RuleRef) -> str:
+    """The part of the layers that the rule is: they hold the node's own rules."""
+    return f"nat/{rule.table}/{rule.handle}" if space.inode == scene.node else ""
 
 
 def _listening(space: Netns) -> str:

@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from agent.network.plumbing import entered
 from agent.trace.nfttrace import PROTOCOLS, Mark
 from agent.trace.packet import Packet
-from agent.trace.visit import inside
 
 PAYLOAD = b"naru trace: a probe, nothing to answer\n".ljust(613, b".")  # an odd size, which the witnesses look for
 UDP_LENGTH = 20 + 8 + len(PAYLOAD)
@@ -50,14 +50,12 @@ def open_sender(path: str, protocol: str, address: str) -> socket.socket:
     """A socket in the namespace at `path`, bound to a free port; address is its pod's, or empty for the host."""
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
 
-    def opened() -> socket.socket:
+    with entered(path):
         made = socket.socket(socket.AF_INET, kind)
-        made.setblocking(False)
-        made.setsockopt(socket.IPPROTO_IP, RECVERR, 1)  # else the kernel keeps "unreachable" to itself, and tries again
-        made.bind((address, 0))
-        return made
-
-    return inside(path, opened)
+    made.setblocking(False)
+    made.setsockopt(socket.IPPROTO_IP, RECVERR, 1)  # else the kernel keeps "unreachable" to itself, and tries again
+    made.bind((address, 0))
+    return made
 
 
 def send(sender: socket.socket, to: tuple[str, int], watch: Sequence[str] = ()) -> Outcome:
@@ -137,7 +135,8 @@ def _arrivals(path: str, mark: Mark) -> Iterator[socket.socket]:
     program += [(0x15, 0, 1, mark.sport), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
     filtering = struct.pack("HL", len(program), ctypes.addressof(code))
-    opened = inside(path, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4)))
+    with entered(path):
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
     with opened:
         opened.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, filtering)
         opened.setblocking(False)
