@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.hardware import evidence
 from agent.hardware.asking import Answer
 from agent.hardware.evidence import Tree
 from agent.hardware.kvm import Kvm
@@ -113,14 +114,13 @@ def test_hybrid_without_memory_in_v1_is_not_taken_for_v2(tmp_path: Path) -> None
 
 def test_the_processes_that_may_not_be_read_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = tree_of(tmp_path, {**FILES, "/proc/1/smaps_rollup": "", "/proc/7/smaps_rollup": "Pss: 1 kB\n"})
-    real = Path.open
 
-    def refusing(path: Path, *args: object, **kwargs: object) -> object:
-        if path.parent.name == "1":
+    def refusing(path: str, *args: object, **kwargs: object) -> object:
+        if path.endswith("/1/smaps_rollup"):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return real(path, *args, **kwargs)  # type: ignore[call-overload]
+        return open(path, *args, **kwargs)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(Path, "open", refusing)
+    monkeypatch.setattr(evidence, "open", refusing, raising=False)
     capability = found(tree)["smaps_rollup"]
     assert (capability.state, capability.says) == ("offered", "but not permitted for 1 processes")
     assert capability.evidence[1] == Evidence(source="/proc/1/smaps_rollup", value="(not permitted)")
