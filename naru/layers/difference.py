@@ -6,6 +6,7 @@ machine: it is told apart and makes no difference. Where a value was read doesn'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -17,7 +18,9 @@ from naru.layers.terminal import Look, Span, wrapped
 from naru.layers.tower import Tower
 
 # Facts that are another number a moment later though nobody changed anything.
-MOVING: frozenset[str] = frozenset(())
+MOVING = frozenset(("available", "committed", "connections", "conntrackFlows", "frequency", "memory", "processes"))
+MOVING |= frozenset(("received", "sent", "stolen time", "charged", "chargedSwap"))
+COUNTER = re.compile(r"counter packets \d+ bytes \d+")  # within a rule's text
 T = TypeVar("T")
 
 
@@ -67,14 +70,14 @@ def difference(before: Layers, after: Layers) -> Difference:
         after=after.metadata,
         appeared=[part for id, part in new.items() if id not in old],
         vanished=[part for id, part in old.items() if id not in new],
-        changed=[change for change in changes if change.what not in MOVING],
+        changed=[change for change in changes if not _moves(change)],
         linked=linked,
         unlinked=unlinked,
         conflicts_appeared=new_conflicts,
         conflicts_vanished=old_conflicts,
         horizons_appeared=new_horizons,
         horizons_vanished=old_horizons,
-        moved=[change for change in changes if change.what in MOVING],
+        moved=[change for change in changes if _moves(change)],
     )
 
 
@@ -184,8 +187,16 @@ def _changes(before: Part, after: Part) -> Iterator[Change]:
             )
 
 
+def _moves(change: Change) -> bool:
+    """Whether it is a counter or a gauge: of a rule of several (`connections tcp/http`) the first word tells."""
+    return change.what in MOVING or change.what.split(" ")[0] in MOVING
+
+
 def _known(fact: Fact | None) -> tuple[Value, str, str, str] | None:
-    return (fact.value, fact.unit, fact.confidence, fact.note) if fact else None
+    if fact is None:
+        return None
+    value = COUNTER.sub("counter", fact.value) if isinstance(fact.value, str) else fact.value
+    return value, fact.unit, fact.confidence, fact.note
 
 
 def _by_name(facts: Iterable[Fact]) -> dict[tuple[str, int], Fact]:

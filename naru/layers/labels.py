@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from kubeapi.hardware_v1.layers import Fact, Part, Value
@@ -10,6 +11,7 @@ from naru.layers.tower import Plug, Tower
 
 BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 # Units whose numbers are read better in the next one: what it is called, and how many make one.
+LINK_LOCAL = "fe80:"  # every device has one, and it is no address of anything
 NEXT = {"Mb/s": ("Gb/s", 1000), "MHz": ("GHz", 1000)}
 
 
@@ -32,6 +34,13 @@ class Labels(NamedTuple):
             return self.word("kind/veth-inside")
         return self.word(f"kind/{part.kind}")
 
+    def named(self, part: Part, tower: Tower) -> tuple[str, str]:
+        """Kind and name, without what says the same twice: `containerd containerd`, `machine this machine`."""
+        label = self.kind(part, tower)
+        if part.name.lower() in (part.kind, label.lower()):
+            return label, ""
+        return ("", part.name) if label.lower() in part.name.lower().split() else (label, part.name)
+
     def counted(self, number: int, kind: str) -> str:
         """`3 shims`."""
         name = self.word(f"kind/{kind}")
@@ -47,7 +56,8 @@ class Labels(NamedTuple):
 
     def fact(self, fact: Fact) -> str:
         """A fact within its part's line. Text speaks for itself; a number needs its name, unless its unit is enough."""
-        text = shown(fact.value, fact.unit) if fact.value is not None else fact.note or self.word("confidence/unknown")
+        unknown = clause(fact.note or self.word("confidence/unknown"))
+        text = unknown if fact.value is None else shown(fact.value, fact.unit)
         key = f"fact/{fact.name}"
         if isinstance(fact.value, bool):
             return self.word(key).format("") if fact.value and key in TERMS else fact.name if fact.value else ""
@@ -55,6 +65,8 @@ class Labels(NamedTuple):
             return self.word(key).format(text)
         if f"{fact.name}/{fact.value}" in TERMS:
             return self.word(f"{fact.name}/{fact.value}")
+        if fact.name == "addresses":
+            return ", ".join(address for address in text.split(", ") if not address.startswith(LINK_LOCAL))
         if fact.value is None or (isinstance(fact.value, int | float) and not fact.unit):
             return f"{fact.name} {text}"
         return text
@@ -81,6 +93,11 @@ def shown(value: Value, unit: str = "") -> str:
     if larger and abs(number) >= factor:
         number, unit = number / factor, larger
     return f"{_short(number)} {unit}".rstrip()
+
+
+def clause(says: str) -> str:
+    """The beginning of a sentence that stands by itself: up to its colon or full stop."""
+    return re.split(r"[:.](?:\s|$)", says, maxsplit=1)[0]
 
 
 def _short(number: float) -> str:

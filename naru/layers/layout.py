@@ -16,6 +16,7 @@ another; below lie the floors that all of it stands on. Lengths are pixels.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -89,10 +90,12 @@ class Picture(NamedTuple):
 
 
 class End(NamedTuple):
-    """What a row of the picture ends in (a pod, a virtual machine, a container by itself), and its plugs."""
+    """What a row of the picture ends in (a pod, a virtual machine, a container by itself), its plugs, and the containers
+    inside: of one that stands by itself those that share its network namespace."""
 
     part: Part
     plugs: tuple[Plug, ...]
+    inside: tuple[Part, ...] = ()
 
     @property
     def switch(self) -> str:
@@ -113,9 +116,18 @@ def ends(tower: Tower) -> list[End]:
     """What the rows end in, those of one switch together."""
     parts = tower.parts.values()
     alone = [p for p in parts if p.kind == "container" and all(below.kind != "pod" for below in tower.beneath(p.id))]
-    found = [*tower.pods(), *(p for p in parts if p.kind == "vm"), *alone]
-    made = [End(part, tuple(tower.plugs(part))) for part in found]
-    return sorted(made, key=lambda end: (end.switch, end.part.kind != "pod", end.part.name, end.part.id))
+    made = [
+        End(pod, tuple(tower.plugs(pod)), tuple(p for p in tower.above(pod.id) if p.kind == "container"))
+        for pod in tower.pods()
+    ]
+    made += [End(part, tuple(tower.plugs(part))) for part in parts if part.kind == "vm"]
+    shared: dict[str, list[Part]] = defaultdict(list)
+    for container in alone:
+        netns = tower.namespace(container)
+        shared[netns.id if netns else container.id].append(container)
+    made += [End(first, tuple(tower.plugs(first)), tuple(others)) for first, *others in shared.values()]
+    ours = {end.switch for end in made if end.part.kind == "pod"}  # what a person came to see stands above
+    return sorted(made, key=lambda e: (e.switch not in ours, e.switch, e.part.kind != "pod", e.part.name, e.part.id))
 
 
 class _Page:
@@ -133,7 +145,7 @@ class _Page:
         reach: dict[str, tuple[int, int]] = {}
         for end in ends(self._tower):
             y = self._free["pod"]
-            pod = self._put("pod", end.part, self._pod_words(end.part), y)
+            pod = self._put("pod", end.part, self._pod_words(end), y)
             bottom = pod.y + pod.height
             for plug in end.plugs:
                 nic = self._put("inner-nic", plug.inside, self._nic_words(plug), y)
@@ -155,8 +167,8 @@ class _Page:
     def way_out(self) -> None:
         """NAT and Services beside the switch that they serve, and the NICs."""
         for nat in self._kind("nat"):
-            switches = self._tower.neighbours(nat.id, "masquerades")
-            self._serve(nat, [self.boxes[s.id] for s in switches if s.id in self.boxes], "masquerades")
+            if switches := self._tower.neighbours(nat.id, "masquerades"):  # others keep a Service's own clients apart
+                self._serve(nat, [self.boxes[s.id] for s in switches if s.id in self.boxes], "masquerades")
         for service in self._kind("service"):
             endpoints = [self._tower.parts[link.target] for link in self._tower.links_from(service.id, "translates")]
             switches = [plug.switch for pod in endpoints for plug in self._tower.plugs(pod) if plug.switch]
@@ -167,7 +179,8 @@ class _Page:
                 if nat.id in self.boxes:
                     self._wire("uplink", box, self.boxes[nat.id])
             for link in self._tower.links_from(nic.id, "port"):
-                self._wire("port", box, self.boxes[link.target])
+                if link.target in self.boxes:
+                    self._wire("port", box, self.boxes[link.target])
 
     def floors(self) -> tuple[list[Band], int]:
         """What all of it stands on, beneath the longest column, and where the picture ends."""
@@ -236,11 +249,10 @@ class _Page:
         self.wires.append(Wire(kind, (left.part, right.part), (left.x + left.width, start), (right.x, end)))
 
     def _words(self, part: Part) -> tuple[Words, ...]:
-        label = self._labels.kind(part, self._tower)
-        title = label if part.name.lower() in (part.kind, label.lower()) else f"{label} {part.name}"
+        title = " ".join(filter(None, self._labels.named(part, self._tower)))
         told = [text for text in headlines(part, self._labels) if text]
         if part.kind == "bridge":
-            told.append(self._labels.word("says/ports").format(len(self._tower.links_to(part.id, "port"))))
+            told.append(self._labels.counted(len(self._tower.links_to(part.id, "port")), "port"))
         return (Words(title, part.id), *(Words(text) for text in told))
 
     def _nic_words(self, plug: Plug) -> tuple[Words, ...]:
@@ -249,15 +261,13 @@ class _Page:
             words.append(Words(f"⇄ {plug.outside.name}", plug.outside.id))
         return tuple(words)
 
-    def _pod_words(self, part: Part) -> tuple[Words, ...]:
+    def _pod_words(self, end: End) -> tuple[Words, ...]:
+        part = end.part
         services = [link.source for link in self._tower.links_to(part.id, "translates")]
         names = ", ".join(self._tower.parts[id].name for id in dict.fromkeys(services))
         words = [*self._words(part), *([Words(f"{self._labels.word('kind/service')} {names}")] if names else [])]
-        for inner in self._tower.above(part.id):
-            if inner.kind == "container":
-                words.append(
-                    Words("▪ " + "  ".join([inner.name, *filter(None, headlines(inner, self._labels))]), inner.id)
-                )
+        for inner in end.inside:
+            words.append(Words("▪ " + "  ".join([inner.name, *filter(None, headlines(inner, self._labels))]), inner.id))
         return tuple(words)
 
 

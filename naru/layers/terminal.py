@@ -80,10 +80,13 @@ def wrapped(first: Sequence[Span], rest: str, cells: Sequence[Span], columns: in
     empty = not first or first[-1].text.endswith(" ")
     for cell in cells:
         need = width(cell.text.rstrip()) + (0 if empty else 2)
-        if columns and used and used + need > columns:
+        if columns and used + need > columns:
             for piece in _pieces(cell.text.rstrip(), max(columns - width(rest), 20)):
-                lines.append([Span(rest), Span(piece, cell.style)])
-                used = width(rest) + width(piece)
+                if used:
+                    lines.append([Span(rest)])
+                    used = width(rest)
+                lines[-1].append(Span(piece, cell.style))
+                used += width(piece)
         else:
             lines[-1] += [Span("" if empty else "  "), cell]
             used += width(cell.text) + (0 if empty else 2)

@@ -13,18 +13,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kubeapi.hardware_v1.layers import Conflict, Evidence, Fact, Layers, Part
-from naru.layers.labels import Labels, shown
+from naru.layers.labels import Labels, clause, shown
 from naru.layers.terminal import Look, Span, padded, width, wrapped
-from naru.layers.tower import Tower
+from naru.layers.tower import Tower, is_interface
 
 # What a part's line says of it, the most telling first.
 HEADLINES: dict[str, tuple[str, ...]] = {
     "machine": ("vendor", "model"),
-    "cpu": ("model", "cpus"),
+    "cpu": ("cpus",),
     "memory": ("total", "swap"),
-    "disk": ("size", "model"),
+    "disk": ("size", "mounted"),
     "hypervisor": ("version",),
-    "kernel": ("release", "os"),
+    "kernel": ("os",),
     "nic": ("sort", "driver", "speed", "mac", "addresses"),
     "bridge": ("addresses",),
     "nat": ("rule",),
@@ -32,12 +32,13 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "engine": ("version",),
     "containerd": ("version",),
     "pod": ("address",),
-    "container": ("image", "memory"),
+    "container": ("image", "pid", "memory", "limit"),
+    "vm": ("pid",),
 }
-# What is told in another part's line, or is the same for all.
-FOLDED = frozenset(("netns", "loopback", "veth", "route", "shim", "process"))
+# What is told in another part's line, or is the same for all; so are devices that are neither NIC nor switch.
+FOLDED = frozenset(("netns", "route", "nat", "shim", "process"))
 NAMED = 4  # so many are named in a line; the others are counted
-TOLD = frozenset(("port", "peer", "backs"))  # links that stand in the line of the pod
+TOLD = frozenset(("port", "peer", "backs", "masquerades", "uplink"))  # links in the line of the pod, or of the switch
 ORDER = (
     *("machine", "cpu", "memory", "disk", "nic", "hypervisor", "kernel"),
     *("nat", "bridge", "service", "route", "engine", "containerd", "shim", "pod", "container", "process"),
@@ -101,19 +102,18 @@ class _Tree:
     def _folded(self) -> list[str]:
         if self._all:
             return []
-        counts = Counter(part.kind for part in self._tower.parts.values() if part.kind in FOLDED)
+        counts = Counter(part.kind for part in self._tower.parts.values() if self._is_folded(part))
         return [self._labels.counted(counts[kind], kind) for kind in sorted(counts)]
 
     def _rows(self, part: Part, first: str, rest: str, bar: str) -> Iterator[Row]:
         """A part and all that stands on it. `first` begins its own line, `rest` those under it, `bar` lines before it."""
         if part.id in self._horizons:
-            says = self._horizons[part.id].says
+            says = self._clause(self._horizons[part.id].says)
             label = f"╌╌╌╌ {self._labels.word('word/horizon')}:"
             yield Row(bar, bar + "     ", "horizon", label, "", [f"{says} ╌╌╌╌"], "horizon")
         above = list(self._shown_above(part))
         trunk = rest + ("│  " if above else "   ")
-        label = self._labels.kind(part, self._tower)
-        name = "" if part.name.lower() in (part.kind, label.lower()) else part.name
+        label, name = self._labels.named(part, self._tower)
         yield Row(first, trunk, part.kind, label, name, self._cells(part))
         yield from (row for conflict in self._conflicts[part.id] for row in self._dispute(conflict, trunk))
         if self._options.evidence:
@@ -128,8 +128,16 @@ class _Tree:
         """What stands on a part; what is folded is skipped for what stands on it."""
         shown: list[Part] = []
         for above in self._tower.above(part.id):
-            shown += self._shown_above(above) if above.kind in FOLDED and not self._all else [above]
+            shown += self._shown_above(above) if self._is_folded(above) else [above]
         return self._sorted(shown)
+
+    def _is_folded(self, part: Part) -> bool:
+        """Whether a part has no line of its own: told elsewhere, a pod's sandbox, or, beside pods, another's container."""
+        if self._all:
+            return False
+        if part.kind == "container":
+            return part.name == "pause" if part.on.startswith("pod/") else bool(self._tower.pods())
+        return part.kind in FOLDED or (is_interface(part) and part.kind not in ("nic", "bridge"))
 
     def _sorted(self, parts: list[Part]) -> list[Part]:
         return sorted(parts, key=lambda p: (ORDER.index(p.kind) if p.kind in ORDER else len(ORDER), p.name, p.id))
@@ -145,22 +153,30 @@ class _Tree:
         """What a part is linked to, in words: by name, or by number where those are folded."""
         told = [self._labels.plug(plug) for plug in self._tower.plugs(part)] if part.kind in ("pod", "vm") else []
         if part.kind == "bridge":
-            told.append(self._labels.word("says/ports").format(len(self._tower.links_to(part.id, "port"))))
+            told.append(self._labels.counted(len(self._tower.links_to(part.id, "port")), "port"))
+            rules = self._tower.neighbours(part.id, "masquerades")
+            ways = dict.fromkeys(nic.name for rule in rules for nic in self._tower.neighbours(rule.id, "uplink"))
+            told += [self._labels.word("says/masqueraded").format(", ".join(ways))] if ways else []
         others: dict[str, list[Part]] = defaultdict(list)
         for link in self._tower.links_from(part.id):
             if self._all or link.kind not in TOLD:
                 others[link.kind].append(self._tower.parts[link.target])
         return told + [self._labels.says(kind, self._named(parts)) for kind, parts in others.items()]
 
+    def _clause(self, says: str) -> str:
+        """What is said, or the beginning of it that stands by itself."""
+        return says if self._all else clause(says)
+
     def _named(self, parts: Sequence[Part]) -> str:
-        counts = Counter(part.kind for part in parts if part.kind in FOLDED and not self._all)
+        counts = Counter(part.kind for part in parts if self._is_folded(part))
         names = [part.name for part in parts if part.kind not in counts]
         if len(names) > NAMED and not self._all:
             names[NAMED - 1 :] = [f"… {self._labels.word('says/more').format(len(names) - NAMED + 1)}"]
         return ", ".join(names + [self._labels.counted(number, kind) for kind, number in counts.items()])
 
     def _dispute(self, conflict: Conflict, trunk: str) -> Iterator[Row]:
-        cells = [f"{conflict.question} {self._labels.word('word/verdict')}: {conflict.verdict}", f"({conflict.why})"]
+        cells = [f"{conflict.question} {conflict.verdict}"]
+        cells += [f"({conflict.why})"] if self._all else []
         label = self._labels.word("word/conflict")
         yield Row(trunk + "! ", trunk + "  ", "conflict", label, "", cells, "conflict")
         if self._all:
@@ -192,7 +208,8 @@ def _printed(rows: list[Row], columns: int) -> Iterator[list[Span]]:
             Span(row.label, row.style or "kind"),
             Span(" " if row.label and row.name else ""),
         ]
-        name = Span(padded(row.name, widths[0]) if widths and any(row.cells) else row.name, row.style or "name")
+        aligned = padded(row.name, widths[0]) + "  " if widths and any(row.cells) else row.name
+        name = Span(aligned, row.style or "name")
         if widths:
             texts = [padded(cell, wide) for cell, wide in zip(row.cells, widths[1:], strict=False) if wide]
         else:
