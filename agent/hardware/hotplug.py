@@ -4,7 +4,8 @@
                             ├──▶ news(message)? ──▶ wake
     uevents of the kernel ──┘
 
-Pods come and go with a veth each, which says nothing of the machine: messages about veths are no news. Nothing is polled.
+Pods come and go with a veth each, which says nothing of the machine: messages about veths are no news, nor are those of the
+bridge that they are plugged into, but for its own coming and going. Nothing is polled.
 """
 
 from __future__ import annotations
@@ -12,25 +13,36 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import struct
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 
 UEVENT = 15  # NETLINK_KOBJECT_UEVENT
 LINKS, KERNEL = 1, 1  # RTMGRP_LINK; the kernel's own uevents, before udev's
-FAMILY_AT = (
-    16  # of ifinfomsg, behind the header of 16 bytes; AF_BRIDGE tells of ports, whose devices tell of it as well
-)
+HEAD = struct.Struct(
+    "=IHHIIBxHiII"
+)  # nlmsghdr and ifinfomsg (rtnetlink(7)), which ends with a mask of what has changed
+NEWLINK, MADE = 16, 0xFFFFFFFF  # RTM_NEWLINK; the mask of a device that was not there
+INFO_KIND = 1  # IFLA_INFO_KIND; what a port is plugged into stands in another attribute
 HARDWARE = re.compile(rb"SUBSYSTEM=(block|cpu|memory)\0")
+PLUGS = (b"add@", b"remove@", b"online@", b"offline@")
 LARGEST = 1 << 16
 
 
 def is_news(protocol: int, message: bytes) -> bool:
     """Whether a message tells of the machine, and not of a pod's plug."""
     if protocol == UEVENT:
-        return HARDWARE.search(message) is not None and message.startswith(
-            (b"add@", b"remove@", b"online@", b"offline@")
-        )
-    return len(message) > FAMILY_AT and message[FAMILY_AT] == socket.AF_UNSPEC and b"veth\0" not in message
+        return HARDWARE.search(message) is not None and message.startswith(PLUGS)
+    if len(message) < HEAD.size:
+        return False
+    _, type_, _, _, _, family, _, _, _, changed = HEAD.unpack_from(message)
+    if family != socket.AF_UNSPEC or _is(b"veth", message):  # AF_BRIDGE tells of ports, of which their devices tell too
+        return False
+    return type_ != NEWLINK or changed == MADE or not _is(b"bridge", message)
+
+
+def _is(kind: bytes, message: bytes) -> bool:
+    return struct.pack("=HH", 4 + len(kind) + 1, INFO_KIND) + kind + b"\0" in message
 
 
 class Hotplug:

@@ -56,6 +56,19 @@ def test_messages_about_a_device(route: IPRoute, how: dict[str, str], news: bool
     assert any(is_news(socket.NETLINK_ROUTE, message) for message in messages) is news
 
 
+def test_a_pods_plug_in_a_switch_is_no_news_of_the_switch(route: IPRoute) -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE) as listener:
+        listener.bind((0, LINKS))
+        with device(route, kind="bridge") as bridge:
+            told_of(listener, bridge)
+            with device(route, kind="veth", peer=f"narut{secrets.token_hex(3)}") as plug:
+                master = route.link_lookup(ifname=bridge)[0]
+                route.link("set", index=route.link_lookup(ifname=plug)[0], master=master, state="up")
+            messages = told_of(listener, bridge)
+    assert messages
+    assert not any(is_news(socket.NETLINK_ROUTE, message) for message in messages)
+
+
 async def test_who_listens_is_woken() -> None:
     woken = asyncio.Event()
     hotplug = Hotplug(asyncio.get_running_loop(), woken.set)

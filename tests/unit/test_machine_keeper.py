@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -119,16 +120,29 @@ def test_a_guest_shows_its_software_nic_on_the_switch_of_its_tap() -> None:
     assert status_of(with_guest()).switches[0].ports == ["eth1", "tap0"]
 
 
-LINK = bytes(16) + b"\0" + bytes(15)
+def link(kind: bytes, type_: int = 16, changed: int = 0, family: int = 0, slave: bytes = b"") -> bytes:
+    """A message about a device, as the kernel writes it."""
+    told = [
+        struct.pack("=HH", 5 + len(word), number) + word + b"\0" for number, word in ((1, kind), (4, slave)) if word
+    ]
+    return struct.pack("=IHHIIBxHiII", 0, type_, 0, 0, 0, family, 1, 2, 0, changed) + b"".join(told)
+
+
+MADE, DELLINK = 0xFFFFFFFF, 17
 
 
 @pytest.mark.parametrize(
     ("protocol", "message", "news"),
     [
-        (0, LINK + b"\x05\0br0\0bridge\0", True),
-        (0, LINK + b"\x05\0eth0\0", True),
-        (0, LINK + b"\x05\0va\0veth\0", False),
-        (0, bytes(16) + b"\x07" + bytes(15) + b"br0", False),  # AF_BRIDGE
+        (0, link(b""), True),
+        (0, link(b"tun", slave=b"bridge"), True),
+        (0, link(b"bridge", changed=MADE), True),
+        (0, link(b"bridge", DELLINK), True),
+        (0, link(b"bridge"), False),  # a port of it came or went
+        (0, link(b"veth", changed=MADE), False),
+        (0, link(b"veth", DELLINK), False),
+        (0, link(b"veth", slave=b"bridge"), False),
+        (0, link(b"", family=7), False),
         (0, b"short", False),
         (UEVENT, b"add@/devices/x/block/vdb\0ACTION=add\0SUBSYSTEM=block\0", True),
         (UEVENT, b"offline@/devices/system/cpu/cpu1\0SUBSYSTEM=cpu\0", True),
