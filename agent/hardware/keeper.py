@@ -22,6 +22,7 @@ from agent.hardware.machine import Guest, guests_of, status_of
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.errors import ApiError
+from kubeapi.hardware_v1.agreement import with_conditions
 from kubeapi.hardware_v1.chain import GUEST_MARK, declared, node_of
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.hardware_v1.types import Machine, MachineSpec, MachineStatus
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 DISCOVERED = "Discovered"
-SETTLE, REST = (
-    0.5,
-    10.0,
-)  # seconds: what is plugged comes in several messages; and however much is, it is looked at so often
+SETTLE = 0.5  # seconds: what is plugged in is told in several messages
+REST = 10.0  # seconds between two looks, however much is plugged
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 OTHERS = ("host", "observed_generation", "conditions")  # of status: the control plane's
 
@@ -56,7 +55,7 @@ def merged(old: MachineStatus, found: MachineStatus, condition: Condition | None
         was = next((c for c in old.conditions if c.type == condition.type), None)
         if was is not None and was.status == condition.status:
             condition = condition.model_copy(update={"last_transition_time": was.last_transition_time})
-        status.conditions = [c for c in old.conditions if c.type != condition.type] + [condition]
+        status.conditions = with_conditions(old.conditions, [condition])
     return status
 
 

@@ -44,11 +44,19 @@ def status_of(machine: Machine, machines: Mapping[str, Machine], now: datetime) 
         told[HOST_FOUND] = _host_found(machine.spec.runs_on, host)
     before = {condition.type: condition for condition in status.conditions}
     made = [_condition(type, words, before.get(type), now) for type, words in told.items()]
-    status.conditions = [c for c in status.conditions if c.type not in (AGREES, HOST_FOUND)] + made
     for condition in made:
         condition.observed_generation = machine.metadata.generation
+    kept = [c for c in status.conditions if c.type in told or c.type not in (AGREES, HOST_FOUND)]
+    status.conditions = with_conditions(kept, made)
     status.observed_generation, status.host = machine.metadata.generation, host_of(name, machines)
     return status
+
+
+def with_conditions(conditions: Iterable[Condition], made: Iterable[Condition]) -> list[Condition]:
+    """Each in the place of the one of its type, else at the end: who writes some of a list must not move those of others,
+    or two such writers would take turns for ever."""
+    new = {condition.type: condition for condition in made}
+    return [new.pop(condition.type, condition) for condition in conditions] + [*new.values()]
 
 
 def _condition(type: str, words: tuple[str, str, str], was: Condition | None, now: datetime) -> Condition:

@@ -15,6 +15,7 @@ from agent.hardware.evidence import fact
 from agent.hardware.hotplug import UEVENT, is_news
 from agent.hardware.keeper import MachineKeeper
 from agent.hardware.machine import guests_of, status_of
+from controlplane.controllers.machines import MachineController
 from kubeapi.errors import ApiError
 from kubeapi.hardware_v1.layers import Floor, Horizon, Layers, Link, Part, Value
 from kubeapi.hardware_v1.types import Machine
@@ -186,6 +187,12 @@ class Kernel:
             await asyncio.gather(task, return_exceptions=True)
 
 
+async def turns(count: int) -> None:
+    """Let everybody work so often."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def told(plane: Plane, name: str, holds: Callable[[Machine], bool] = lambda m: bool(m.status.kernel)) -> Machine:
     machines = await plane.until(Machine, lambda ms: name in by_name(ms) and holds(by_name(ms)[name]), 7200)
     found: Machine = by_name(machines)[name]
@@ -203,6 +210,21 @@ def test_the_nodes_machine_is_made_and_then_left_alone() -> None:
             again = await plane.client.get(Machine, "n")
             assert again.metadata.resource_version == made.metadata.resource_version
             assert kernel.looks == 1
+
+    virtually(story)
+
+
+def test_agent_and_control_plane_write_one_status_and_come_to_rest() -> None:
+    async def story() -> None:
+        kernel = Kernel()
+        async with Plane.running(MachineController) as plane, kernel.kept(plane):
+            await told(plane, "n", lambda m: len(m.status.conditions) == 2)
+            await plane.client.patch(Machine, "n", {"spec": {"runsOn": "box", "memory": "9Gi"}})
+            await told(plane, "n", lambda m: {c.type: c.status for c in m.status.conditions}.get("Agrees") == "False")
+            await turns(1000)
+            before = await plane.client.get(Machine, "n")
+            await turns(1000)  # virtual time would stand still for two that take turns
+            assert (await plane.client.get(Machine, "n")).metadata.resource_version == before.metadata.resource_version
 
     virtually(story)
 
