@@ -37,13 +37,15 @@ def observe_guests(tree: Tree, processes: Iterable[Process], findings: Findings)
         if not named and not taps:
             continue
         held = _held(tree, process)
+        mine = [tap for tap in taps if tap.name in held.taps and _may_reach(process, tap)]
+        for tap in mine:  # a VPN, say, is no machine, but it holds one too
+            tap.facts.append(fact("holder", process.pid, held.taps[tap.name], note=process.name))
         if held.kvm is None and not named:
             continue
         findings.parts.append(_machine(process, held))
         findings.links += [
             Link(kind="backs", source=f"vm/{process.pid}", target=tap.id, evidence=[held.taps[tap.name]])
-            for tap in taps
-            if tap.name in held.taps and _may_reach(process, tap)
+            for tap in mine
         ]
 
 
