@@ -103,7 +103,7 @@ def _wire(wire: Wire, lit: Collection[str]) -> str:
     (x, y), (right, end) = wire.start, wire.end
     bend = f"C{x + CONTROL} {y} {right - CONTROL} {end} {right} {end}" if y != end else f"H{right}"
     marks = f"{wire.kind} wire lit" if lit and all(part in lit for part in wire.parts) else f"{wire.kind} wire"
-    source, target = map(quoteattr, wire.parts)
+    source, target = map(_quoted, wire.parts)
     return f'<path class="{marks}" data-source={source} data-target={target} d="M{x} {y}{bend}"/>'
 
 
@@ -112,12 +112,12 @@ def _box(box: Box, part: Part, lit: Collection[str]) -> str:
     facts = [f"{fact.name}: {shown(fact.value, fact.unit)}" for fact in part.facts]
     title = "\n".join(map(_text, [" · ".join(words.text for words in box.words), *facts]))
     lines = [
-        f'<g class="{marks}" data-part={quoteattr(box.part)}>',
+        f'<g class="{marks}" data-part={_quoted(box.part)}>',
         f"<title>{title}</title>",
         f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="6"/>',
     ]
     for at, words in enumerate(box.words, 1):
-        about = f" data-part={quoteattr(words.part)}" if words.part not in ("", box.part) else ""
+        about = f" data-part={_quoted(words.part)}" if words.part not in ("", box.part) else ""
         quiet = "" if at == 1 else ' class="quiet"'
         cut = _text(_cut(words.text, box.width - 2 * PADDING))
         lines.append(f'<text x="{box.x + PADDING}" y="{box.y + PADDING // 2 + at * LINE}"{about}{quiet}>{cut}</text>')
@@ -137,3 +137,7 @@ def _cut(text: str, pixels: int) -> str:
 def _text(text: str) -> str:
     """Text for XML, which has no control characters."""
     return escape(plain(text))
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(plain(text))
