@@ -116,7 +116,7 @@ def parse(body: bytes, netns: int) -> RuleEvent:
     """A trace message, without its netlink and nfnetlink headers."""
     fields = dict(_attributes(body))
     verdict = dict(_attributes(fields.get(5, b"")))
-    code = struct.unpack(">i", verdict[1])[0] if 1 in verdict else struct.unpack(">i", fields.get(16, b"\0\0\0\1"))[0]
+    code = int.from_bytes(verdict.get(1) or fields.get(16, b"\1"), "big", signed=True)  # a rule's, or a policy's
     rule = RuleRef("ip", _text(fields.get(1)), _text(fields.get(2)), _number(fields.get(3)))
     packet, ip_id = _packet(fields.get(8, b""), fields.get(9, b""))
     return RuleEvent(
