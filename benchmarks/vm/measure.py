@@ -62,6 +62,7 @@ def kernel_memory(told: dict[str, int], ram: int) -> int:
 
 def measure(ready: Files, on: Switch, how: Accelerator, ram: int, rounds: int, kernel: Kernel) -> VmBench:
     """So many guests and containers, in turns."""
+    load = os.getloadavg()[0]
     machine, inside, kernels = Side(), Side(), []
     told: dict[str, int] = {}
     count = 0
@@ -77,6 +78,7 @@ def measure(ready: Files, on: Switch, how: Accelerator, ram: int, rounds: int, k
     return VmBench(
         metadata=ObjectMeta(creation_timestamp=datetime.now(UTC).replace(microsecond=0)),
         machine=f"{platform.node()}, {processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
+        load=load,
         accelerator=how.name,
         why=how.why,
         hypervisor=guests.version(),

@@ -33,8 +33,8 @@ def table(bench: VmBench) -> str:
             "",
             *lines,
             "",
-            f"{len(guest.seconds.values)} rounds. A guest's processes are those inside and QEMU's own; a container's"
-            " include its shim, and so does its memory.",
+            f"{len(guest.seconds.values)} rounds, load {bench.load:.1f} before them. A guest's processes are those"
+            " inside and QEMU's own; a container's include its shim, and so does its memory.",
         ]
     )
 

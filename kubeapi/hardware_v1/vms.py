@@ -119,12 +119,13 @@ class Measured(Model):
 class VmBench(Model):
     """What `make bench-vm` measured, kept in DATA_DIR/bench-vm.json: the same server in a real guest and in a container.
     accelerator is `kvm` or `tcg` (emulated) and why says why it was not kvm; guest_kernel memory is what the guest's kernel
-    kept for itself."""
+    kept for itself. load is the machine's load average when it began: on a busy one times say little."""
 
     kind: str = always(lambda: "VmBench")
     api_version: str = always(lambda: "hardware.naru.dev/v1")
     metadata: ObjectMeta = always(lambda: ObjectMeta())
     machine: str
+    load: float = always(lambda: 0.0)
     accelerator: str
     why: str = ""
     hypervisor: str
