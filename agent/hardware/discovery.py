@@ -104,5 +104,6 @@ class Discovery:
         containers = observe_runtimes(tree, processes, engine, pods, findings)
         observe_claims(self._view, containers, pods, listed, findings)
         if tree.root == Path("/"):
-            observe_nat(tree, findings)
+            network = self._view.network()
+            observe_nat(tree, findings, network.table if network else "")
         return findings.document(ObjectMeta(name=self._view.name, creation_timestamp=self._view.clock.now()))

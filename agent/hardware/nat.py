@@ -65,8 +65,9 @@ class NatRule(NamedTuple):
         return found[1] if found else ""
 
 
-def observe_nat(tree: Tree, findings: Findings) -> None:
-    """Add the rules of our own namespace. After Services and pods: their parts get what concerns them."""
+def observe_nat(tree: Tree, findings: Findings, table: str = "") -> None:
+    """Add the rules of our own namespace. After Services and pods: their parts get what concerns them. table is our own:
+    another cluster on this machine may have Services of the same names."""
     rules, why = read_rules()
     if why:
         says = f"which rules of nftables rewrite addresses can't be seen from here: {why}"
@@ -77,7 +78,7 @@ def observe_nat(tree: Tree, findings: Findings) -> None:
         told = fact("rule", None, evidence, confidence="unknown", note=silent)
         part = Part(id="nat/legacy/0", kind="nat", name="legacy iptables", floor="network", on="kernel", facts=[told])
         findings.parts.append(part)
-    lay_out([*rules, *legacy], findings)
+    lay_out([*rules, *legacy], findings, table)
 
 
 def read_rules() -> tuple[list[NatRule], str]:
@@ -176,7 +177,7 @@ def legacy_rules_of(listing: str) -> list[NatRule]:
     ]
 
 
-def lay_out(rules: Iterable[NatRule], findings: Findings) -> None:
+def lay_out(rules: Iterable[NatRule], findings: Findings, table: str) -> None:
     """Rules of Services tell on their Service's part; all others are parts, linked to the bridge whose guests they hide, to
     the NIC by which these leave, and to the pod that they lead to."""
     parts = {part.id: part for part in findings.parts}
@@ -186,7 +187,8 @@ def lay_out(rules: Iterable[NatRule], findings: Findings) -> None:
     pods = {part.value("address"): part for part in findings.parts if part.kind == "pod" and part.value("address")}
     for rule in rules:
         said = Evidence(source=rule.place, value=rule.text)
-        service = parts.get("service/" + "/".join(rule.service)) if rule.service else None
+        made_for = rule.service if rule.table == table else None
+        service = parts.get("service/" + "/".join(made_for)) if made_for else None
         if service:
             service.facts += _facts(rule, said, f" {rule.port}")
             continue
@@ -199,8 +201,8 @@ def lay_out(rules: Iterable[NatRule], findings: Findings) -> None:
         elif (bridge := devices.get(rule.outside_of)) and bridge.kind == "bridge":
             findings.links.append(Link(kind="masquerades", source=part.id, target=bridge.id, evidence=[said]))
             findings.links += [Link(kind="uplink", source=part.id, target=nic, evidence=[said]) for nic in uplinks]
-        if rule.service and part.object is None:
-            namespace, name = rule.service
+        if made_for and part.object is None:
+            namespace, name = made_for
             part.object = ObjectReference(kind="Service", api_version="v1", namespace=namespace, name=name)
 
 

@@ -229,7 +229,7 @@ def test_rules_are_laid_on_services_bridges_and_pods() -> None:
             part("pod/a/b", "pod", "a/b", address="172.17.0.2"),
         ]
     )
-    lay_out(rules_of(DOCUMENT, LISTING), findings)
+    lay_out(rules_of(DOCUMENT, LISTING), findings, "naru_1a2b")
     service = findings.parts[2]
     assert service.value("connections tcp/http") == 7 and "10.244.0.5:8080" in str(service.value("rule tcp/http"))
     assert [(part.id, part.name) for part in findings.parts[4:]] == [
@@ -240,6 +240,14 @@ def test_rules_are_laid_on_services_bridges_and_pods() -> None:
         ("masquerades", "nat/naru_1a2b/27", "link/1/3"),
         ("translates", "nat/nat/9", "pod/a/b"),
     ]
+
+
+def test_another_clusters_service_of_the_same_name_is_not_ours() -> None:
+    findings = Findings(parts=[Part(id="service/shop/web", kind="service", name="shop/web", floor="network")])
+    lay_out(rules_of(DOCUMENT, LISTING), findings, "naru_ffff")
+    assert not findings.parts[0].facts
+    other = next(part for part in findings.parts if part.id == "nat/naru_1a2b/43")
+    assert other.object is None and other.name == "dnat to 10.244.0.5:8080"
 
 
 def test_legacy_rules_are_read_with_their_counters() -> None:
@@ -288,7 +296,7 @@ def test_garbage_of_nft_never_crashes(document: object, listing: str) -> None:
     except TypeError:  # an integer of more than 64 bits is no JSON of nft
         return
     texts_of(listing)
-    lay_out(rules_of(body, listing), Findings())
+    lay_out(rules_of(body, listing), Findings(), "")
     assert rules_of(listing.encode(), listing) == []
 
 
