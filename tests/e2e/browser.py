@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.e2e.conftest import Cluster
 
@@ -24,7 +24,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync"]
 SERIOUS = ("serious", "critical")
 AXE = Path(AXE_FILE_PATH).read_text()
-PATIENCE = 15_000  # milliseconds until something that should be seen must be
+PATIENCE = 30_000  # milliseconds until something that should be seen must be
 
 
 def kept(name: str) -> str:
@@ -41,6 +41,7 @@ class Desk:
         self.cluster, self.page = cluster, page
         self.wrong: list[str] = []
         page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         page.on("console", lambda said: self.wrong.append(f"console: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("request", lambda asked: self._requested(asked.url))

@@ -1,4 +1,6 @@
-"""A cluster of its own for each module: started as people start it, on a free port, in a directory of its own."""
+"""A cluster of its own for each module: started as people start it, on a free port, in a directory of its own.
+
+The page's tests share one for the whole session, on which the example runs."""
 
 from __future__ import annotations
 
@@ -101,6 +103,24 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     whole = Cluster(tmp_path_factory.mktemp("node"), free_port())
     try:
         whole.naru("up", "--detach", "--port", str(whole.port))
+        yield whole
+    finally:
+        if whole.data_dir.joinpath("cluster.json").exists():
+            whole.naru("down", "--delete-data")
+
+
+@pytest.fixture(scope="session")
+def shop_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A whole cluster on which the example is ready, for all who only look and kill a container now and then."""
+    from tests.e2e.test_shop import MANIFESTS, free_node_port
+
+    whole = Cluster(tmp_path_factory.mktemp("shop"), free_port())
+    try:
+        whole.naru("up", "--detach", "--port", str(whole.port))
+        manifests = "".join(path.read_text() for path in sorted(MANIFESTS.glob("*.yaml")))
+        applied = whole.data_dir / "shop.yaml"
+        applied.write_text(manifests.replace("nodePort: 30080", f"nodePort: {free_node_port()}"))
+        whole.naru("apply", "-f", str(applied), "--timeout", "100")
         yield whole
     finally:
         if whole.data_dir.joinpath("cluster.json").exists():

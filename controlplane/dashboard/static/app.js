@@ -43,7 +43,7 @@ const moved = () => show();
 
 async function show({ again = false } = {}) {
   const { name, params } = route();
-  const another = name !== shown;
+  const another = shown && name !== shown; // at first the focus is where a browser has it: before all
   unmount();
   unmount = () => {};
   shown = name;

@@ -17,6 +17,8 @@ export class List {
   #shown = new Map();
   #active = "";
   #height = 44;
+  #seen = 0;
+  #top = 0;
   #asked = 0;
 
   /** draw(row) gives a row's cells; toggle(row) opens or closes it. tree: rows have levels. */
@@ -26,13 +28,13 @@ export class List {
     this.rowClass = row;
     this.body = html("div", { class: "list-body", role: "rowgroup" });
     this.probe = html("div", { class: "list-probe", "aria-hidden": "true" });
-    this.element = html("div", { class: "list", role: tree ? "treegrid" : "grid", "aria-label": label, onscroll: () => this.#soon() }, this.body);
+    this.element = html("div", { class: "list", role: tree ? "treegrid" : "grid", "aria-label": label, onscroll: () => this.#scrolled() }, this.probe, this.body);
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("focusin", (event) => {
       const row = event.target.closest("[data-key]");
       if (row) this.#activate(row.dataset.key);
     });
-    this.sized = new ResizeObserver(() => this.#soon());
+    this.sized = new ResizeObserver(() => this.#measure());
     this.sized.observe(this.element);
   }
 
@@ -55,20 +57,24 @@ export class List {
     cancelAnimationFrame(this.#asked);
   }
 
-  #soon() {
+  /** Sizes are asked for when they change and not when rows do: to answer, the browser would have to lay all out first. */
+  #measure() {
+    this.#height = this.probe.offsetHeight || this.#height;
+    this.#seen = this.element.clientHeight;
+    this.#place();
+  }
+
+  #scrolled() {
     this.#asked ||= requestAnimationFrame(() => {
       this.#asked = 0;
+      this.#top = this.element.scrollTop;
       this.#place();
     });
   }
 
   #place() {
-    this.element.prepend(this.probe);
-    this.#height = this.probe.offsetHeight || this.#height;
-    this.probe.remove();
-    const [top, seen] = [this.element.scrollTop, this.element.clientHeight || innerHeight];
-    const first = Math.max(0, Math.floor(top / this.#height) - SPARE);
-    const last = Math.min(this.#rows.length, Math.ceil((top + seen) / this.#height) + SPARE);
+    const first = Math.max(0, Math.floor(this.#top / this.#height) - SPARE);
+    const last = Math.min(this.#rows.length, Math.ceil((this.#top + this.#seen) / this.#height) + SPARE);
     this.body.style.height = `${this.#rows.length * this.#height}px`;
     const focused = this.element.contains(document.activeElement) ? this.#active : "";
     const wanted = new Map();
@@ -129,7 +135,7 @@ export class List {
     if (!row || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select")) return;
     const index = this.#rows.findIndex(({ key }) => key === row.dataset.key);
     const { open, level } = this.#rows[index] ?? {};
-    const page = Math.max(1, Math.floor(this.element.clientHeight / this.#height) - 1);
+    const page = Math.max(1, Math.floor(this.#seen / this.#height) - 1);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key in steps) this.#goTo(Math.min(this.#rows.length - 1, Math.max(0, index + steps[event.key])));
     else if (event.target !== row) return; // a button inside: its keys are its own
@@ -143,9 +149,8 @@ export class List {
 
   #goTo(index) {
     const [top, bottom] = [index * this.#height, (index + 1) * this.#height];
-    const { scrollTop, clientHeight } = this.element;
-    if (top < scrollTop) this.element.scrollTop = top;
-    else if (bottom > scrollTop + clientHeight) this.element.scrollTop = bottom - clientHeight;
+    if (top < this.#top) this.element.scrollTop = this.#top = top;
+    else if (bottom > this.#top + this.#seen) this.element.scrollTop = this.#top = bottom - this.#seen;
     this.#activate(this.#rows[index].key);
     this.#place();
     this.#shown.get(this.#active)?.element.focus({ preventScroll: true });

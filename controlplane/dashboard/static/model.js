@@ -6,10 +6,19 @@ export const condition = (object, type) => object.status?.conditions?.find((one)
 export const ownerOf = (object) => object.metadata.ownerReferences?.find(({ controller }) => controller);
 export const isReady = (pod) => condition(pod, "Ready")?.status === "True";
 export const isOver = (pod) => ["Succeeded", "Failed"].includes(pod.status?.phase);
-const byName = (one, other) => keyOf(one).localeCompare(keyOf(other), "en", { numeric: true });
+const { compare } = new Intl.Collator("en", { numeric: true }); // localeCompare would make one for each comparison
+const byName = (one, other) => compare(keyOf(one), keyOf(other));
+
+const containers = new WeakMap(); // an object of the store never changes, so what was made of it stays true
 
 /** The containers of a pod, init containers first: `{name, image, init, status}`. */
 export function containersOf(pod) {
+  let found = containers.get(pod);
+  if (!found) containers.set(pod, (found = listed(pod)));
+  return found;
+}
+
+function listed(pod) {
   const told = new Map();
   for (const list of ["initContainerStatuses", "containerStatuses"])
     for (const status of pod.status?.[list] ?? []) told.set(status.name, status);

@@ -65,6 +65,7 @@ export const SENTENCES = {
   "workloads/noNode": { en: "no node yet", ko: "아직 노드 없음" },
   "workloads/init": { en: "init container", ko: "초기화 컨테이너" },
   "workloads/noPods": { en: "no pods", ko: "파드 없음" },
+  "workloads/runsUnready": { en: "Running, not ready", ko: "Running, 준비 안 됨" },
   "workloads/kill": { en: "Kill", ko: "죽이기" },
   "workloads/killOf": { en: "Kill container {name} of pod {pod}", ko: "파드 {pod}의 컨테이너 {name} 죽이기" },
   "workloads/logsOf": { en: "Logs of container {name} of pod {pod}", ko: "로그: 파드 {pod}의 컨테이너 {name}" },

@@ -131,7 +131,7 @@ class Workloads {
     const why = !["good", "done"].includes(health);
     return {
       name: [this.kind("Pod"), object.metadata.name, level === 1 && this.where(object)],
-      state: [badge(health, podWord(object)), restarts > 0 && html("span", { class: "muted small" }, i18n.t("workloads/restarts", { n: restarts }))],
+      state: [badge(health, wordOf(podWord(object), health, i18n)), restarts > 0 && html("span", { class: "muted small" }, i18n.t("workloads/restarts", { n: restarts }))],
       detail: [html("span", { class: "muted mono" }, object.status?.podIP ?? ""), html("span", { class: "muted" }, object.spec.nodeName ?? i18n.t("workloads/noNode")), age(i18n, object.metadata.creationTimestamp)],
       actions: [html("a", { class: `button ${why ? "" : "quiet"}`, "data-name": "why", href: to("why", { pod: keyOf(object) }), "aria-label": i18n.t("workloads/whyOf", { name: object.metadata.name }) }, i18n.t("nav/why"))],
     };
@@ -145,7 +145,7 @@ class Workloads {
     const pod = object.metadata.name;
     return {
       name: [this.kind(init ? i18n.t("workloads/init") : i18n.term("kind/container")), name],
-      state: [badge(containerHealth(container), containerWord(container)), status?.restartCount > 0 && html("span", { class: "muted small" }, i18n.t("workloads/restarts", { n: status.restartCount }))],
+      state: [badge(containerHealth(container), wordOf(containerWord(container), containerHealth(container), i18n)), status?.restartCount > 0 && html("span", { class: "muted small" }, i18n.t("workloads/restarts", { n: status.restartCount }))],
       detail: heal ? healOf(heal, i18n) : [html("span", { class: "muted mono" }, image)],
       actions: [
         html("a", { class: "button quiet", "data-name": "beneath", href: to("beneath", { container: `${keyOf(object)}/${name}` }), "aria-label": i18n.t("workloads/beneathOf", { name, pod }) }, i18n.t("nav/beneath")),
@@ -177,6 +177,9 @@ class Workloads {
     if (clocks.length) this.ticking = requestAnimationFrame(() => this.tick());
   }
 }
+
+/** What runs is not always ready: then both are said. */
+const wordOf = (word, health, i18n) => (word === "Running" && health !== "good" ? i18n.t("workloads/runsUnready") : word);
 
 const milliseconds = (value, i18n) => i18n.t("heal/ms", { n: i18n.number(Math.round(value)) });
 
