@@ -21,6 +21,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from agent.hardware.doors import add_doors
+from agent.hardware.evidence import Tree
 from agent.hardware.view import NodeView
 from agent.images import Images
 from agent.network.config import NetworkConfig
@@ -182,13 +183,9 @@ class Agent:
         await MachineKeeper(self._client, self._clock, self._config.node, self._layers).run()
 
     async def _layers(self) -> Layers:
-        from agent.hardware.discovery import Discovery
+        from agent.hardware.beneath import observe_beneath
 
-        discovery = Discovery(self._view)
-        try:
-            return await discovery.layers()
-        finally:
-            await discovery.close()
+        return await asyncio.to_thread(observe_beneath, Tree(), self._config.node, self._clock.now())
 
     # The node
 

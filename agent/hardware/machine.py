@@ -32,7 +32,8 @@ def status_of(layers: Layers) -> MachineStatus:
         counts = {
             key: _number(cpu, name) for key, name in (("sockets", "sockets"), ("cores", "cores"), ("threads", "cpus"))
         }
-        status.cpu = Cpu(**counts, model=_text(cpu, "model"))
+        seen = Cpu(**counts, model=_text(cpu, "model"))
+        status.cpu = seen if seen != Cpu() else None
     if (memory := layers.part("memory")) and (total := _number(memory, "total")):
         status.memory = _bytes(total)
     if kernel := layers.part("kernel"):
