@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from kubeapi.hardware_v1.layers import Floor, Layers, Part
 from naru.layers.labels import Labels
-from naru.layers.tower import Plug, Tower
+from naru.layers.tower import Plug, Tower, is_sandbox
 from naru.layers.tree import headlines
 
 COLUMNS = {"nic": (24, 190), "nat": (254, 230), "switch": (524, 170), "inner-nic": (734, 190), "pod": (964, 290)}
@@ -117,7 +117,11 @@ def ends(tower: Tower) -> list[End]:
     parts = tower.parts.values()
     alone = [p for p in parts if p.kind == "container" and all(below.kind != "pod" for below in tower.beneath(p.id))]
     made = [
-        End(pod, tuple(tower.plugs(pod)), tuple(p for p in tower.above(pod.id) if p.kind == "container"))
+        End(
+            pod,
+            tuple(tower.plugs(pod)),
+            tuple(p for p in tower.above(pod.id) if p.kind == "container" and not is_sandbox(p)),
+        )
         for pod in tower.pods()
     ]
     made += [End(part, tuple(tower.plugs(part))) for part in parts if part.kind == "vm"]
@@ -166,13 +170,20 @@ class _Page:
 
     def way_out(self) -> None:
         """NAT and Services beside the switch that they serve, and the NICs."""
-        for nat in self._kind("nat"):
-            if switches := self._tower.neighbours(nat.id, "masquerades"):  # others keep a Service's own clients apart
-                self._serve(nat, [self.boxes[s.id] for s in switches if s.id in self.boxes], "masquerades")
+        served = [(nat, "masquerades", self._tower.neighbours(nat.id, "masquerades")) for nat in self._kind("nat")]
+        served = [row for row in served if row[2]]  # other rules keep a Service and its own clients apart: no way out
         for service in self._kind("service"):
             endpoints = [self._tower.parts[link.target] for link in self._tower.links_from(service.id, "translates")]
             switches = [plug.switch for pod in endpoints for plug in self._tower.plugs(pod) if plug.switch]
-            self._serve(service, [self.boxes[s] for s in dict.fromkeys(switch.id for switch in switches)], "translates")
+            served.append((service, "translates", switches))
+        rows = [
+            (part, kind, [self.boxes[id] for id in dict.fromkeys(switch.id for switch in switches) if id in self.boxes])
+            for part, kind, switches in served
+        ]
+        for part, kind, boxes in sorted(rows, key=lambda row: min((box.y for box in row[2]), default=1 << 30)):
+            box = self._put("nat", part, self._words(part), min((switch.y for switch in boxes), default=TOP))
+            for switch in boxes:
+                self._wire(kind, box, switch)
         for nic in self._kind("nic"):
             box = self._put("nic", nic, self._words(nic), self._free["nic"])
             for nat in self._tower.neighbours(nic.id, "uplink"):
@@ -233,11 +244,6 @@ class _Page:
         self.boxes[part.id] = box
         self._free[column] = box.y + box.height + GAP
         return box
-
-    def _serve(self, part: Part, switches: list[Box], kind: str) -> None:
-        box = self._put("nat", part, self._words(part), min((switch.y for switch in switches), default=TOP))
-        for switch in switches:
-            self._wire(kind, box, switch)
 
     def _wire(self, kind: str, left: Box, right: Box) -> None:
         """From a box's right side to another's left; level where one is so high that it can be."""

@@ -25,6 +25,11 @@ def is_interface(part: Part) -> bool:
     return part.id.startswith("link/")
 
 
+def is_sandbox(part: Part) -> bool:
+    """Whether a container only holds its pod's namespaces: every pod has one, and it tells nothing."""
+    return part.kind == "container" and part.name == "pause" and part.on.startswith("pod/")
+
+
 class Plug(NamedTuple):
     """How a pod (or whatever owns a network namespace) is plugged in: its own interface, the other end, the switch."""
 

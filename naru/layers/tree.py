@@ -15,7 +15,7 @@ from typing import NamedTuple
 from kubeapi.hardware_v1.layers import Conflict, Evidence, Fact, Layers, Part
 from naru.layers.labels import Labels, clause, shown
 from naru.layers.terminal import Look, Span, padded, width, wrapped
-from naru.layers.tower import Tower, is_interface
+from naru.layers.tower import Tower, is_interface, is_sandbox
 
 # What a part's line says of it, the most telling first.
 HEADLINES: dict[str, tuple[str, ...]] = {
@@ -136,7 +136,7 @@ class _Tree:
         if self._all:
             return False
         if part.kind == "container":
-            return part.name == "pause" if part.on.startswith("pod/") else bool(self._tower.pods())
+            return is_sandbox(part) or (not part.on.startswith("pod/") and bool(self._tower.pods()))
         return part.kind in FOLDED or (is_interface(part) and part.kind not in ("nic", "bridge"))
 
     def _sorted(self, parts: list[Part]) -> list[Part]:
