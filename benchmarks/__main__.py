@@ -21,8 +21,8 @@ from benchmarks.cluster import Cluster, cold_start
 from benchmarks.engine import Engine
 from benchmarks.report import Row, table
 
-MANY, BUSY = 16, 50
-COLD_ROUNDS, POD_ROUNDS, MANY_ROUNDS = 5, 10, 3
+MANY, BUSY, EXAMPLE = 16, 50, 6
+COLD_ROUNDS, POD_ROUNDS, MANY_ROUNDS, LAYERS_ROUNDS = 5, 10, 3, 5
 SETTLE = 5.0
 
 
@@ -106,6 +106,15 @@ async def resident(cluster: Cluster, options: Options) -> list[Row]:
     return rows
 
 
+async def layers(cluster: Cluster) -> Row:
+    """What it takes to tell all that a node stands on. Last, because a node that nobody looks into is smaller."""
+    say(f"layers of {EXAMPLE} pods, {LAYERS_ROUNDS} times")
+    await cluster.scale(EXAMPLE)
+    await cluster.layers()  # the first imports what only this needs
+    ours = [await cluster.layers() for _ in range(LAYERS_ROUNDS)]
+    return Row(f"all layers of a node with {EXAMPLE} pods, from kernel, engine and API", "ms", ours, limit=100.0)
+
+
 async def bench(options: Options) -> list[Row]:
     """Everything."""
     say(f"control plane from nothing, {COLD_ROUNDS} times")
@@ -118,6 +127,7 @@ async def bench(options: Options) -> list[Row]:
             rows.append(await many_pods(cluster, engine))
             rows += await heals(cluster, engine)
             rows += await resident(cluster, options)
+            rows.append(await layers(cluster))
             say("down")
     finally:
         await asyncio.to_thread(engine.close)

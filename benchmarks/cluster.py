@@ -13,13 +13,15 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from agent.hardware.discovery import FRESH
 from benchmarks.engine import COMMAND, IMAGE, Engine, Events
 from kubeapi import registry
 from kubeapi.apps_v1.types import Deployment
 from kubeapi.client.client import Client
 from kubeapi.client.http import HttpTransport
 from kubeapi.client.informer import Informer
-from kubeapi.core_v1.types import Pod
+from kubeapi.client.transport import Request
+from kubeapi.core_v1.types import Node, Pod
 from naru.config import ClusterConfig
 from naru.processes import Process
 
@@ -87,6 +89,16 @@ class Cluster:
                 await transport.close()
         finally:
             await asyncio.to_thread(_naru, "down", data_dir, "--delete-data")
+
+    async def layers(self) -> float:
+        """Milliseconds until the API has answered with all layers of the node, none of which was kept from before."""
+        (node,) = (await self._client.list(Node)).items
+        await asyncio.sleep(FRESH)
+        path = f"/api/v1/nodes/{node.metadata.name}/proxy/layers"
+        begun = time.perf_counter()
+        answer = await self._client.transport.send(Request("GET", path))
+        assert answer.status == 200, answer.body
+        return 1000 * (time.perf_counter() - begun)
 
     async def _follow(self) -> None:
         self._pods.on_change(lambda old, new: self._changed.set())
