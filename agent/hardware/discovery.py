@@ -86,7 +86,9 @@ class Discovery:
         try:
             if self._info is None:
                 self._info = await self._view.runtime.info()
-            return Engine(self._info, await self._view.runtime.listed())
+            listed, images = await asyncio.gather(self._view.runtime.listed(), self._view.runtime.images())
+            sizes = {name: image.size for image in images for name in (image.id, *image.tags)}
+            return Engine(self._info, listed, sizes)
         except EngineError as error:
             log.info("engine not asked", why=str(error))
             self._info = None  # it may be another when it is back

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from agent.hardware.charge import Cgroups, number
@@ -24,10 +25,11 @@ TITLES = {"docker": "Docker"}
 
 
 class Engine(NamedTuple):
-    """What an engine's API says of itself and of all that it runs."""
+    """What an engine's API says of itself, of all that it runs, and of its images' sizes by name and id."""
 
     info: EngineInfo
     listed: Sequence[Listed] = ()
+    images: Mapping[str, int] = MappingProxyType({})
 
 
 class Inside(NamedTuple):
@@ -59,7 +61,7 @@ def observe_runtimes(
     for inside in containers:
         own = namespaces[inside.id]
         row = listed.get(inside.id)
-        facts = _told(inside, row) + [
+        facts = _told(inside, row, engine) + [
             _namespace(kind, value, inside.first.pid, host, shared.get(pods.get(inside.id, ""), Counter()))
             for kind, value in own.items()
         ]
@@ -158,7 +160,7 @@ def _shim(processes: Mapping[int, Process], inside: Inside, above: str, findings
         findings.links.append(link)
 
 
-def _told(inside: Inside, row: Listed | None) -> list[Fact]:
+def _told(inside: Inside, row: Listed | None, engine: Engine | None) -> list[Fact]:
     first = inside.first
     facts = [
         fact("id", inside.id, Evidence(source=first.path("cgroup"), value=first.cgroup.splitlines()[0])),
@@ -167,8 +169,17 @@ def _told(inside: Inside, row: Listed | None) -> list[Fact]:
     if row:
         said = Evidence(source="the engine's GET /containers/json", value=f"{row.name} {row.image}")
         facts += [fact("image", row.image, said)] if row.image else []
+        size = _size(row.image, engine.images if engine else {})
+        if size is not None:
+            said_size = Evidence(source="the engine's GET /images/json", value=f"{row.image} {size}")
+            facts.append(fact("imageSize", size, said_size, unit="B"))
         facts.append(fact("engineName", row.name, said))
     return facts
+
+
+def _size(image: str, sizes: Mapping[str, int]) -> int | None:
+    """An image's bytes. A name without a tag means the latest, as everywhere."""
+    return sizes.get(image, sizes.get(f"{image}:latest"))
 
 
 def _shared(namespaces: Mapping[str, Mapping[str, int]], pods: Mapping[str, str]) -> dict[str, Counter[int]]:

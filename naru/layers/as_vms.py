@@ -189,9 +189,8 @@ def costs(model: Hypervisor, guests: Sequence[Guest], memory: Memory, measured: 
         ),
         Cost(
             name="disk", unit="B", now=sum(known.values()) if known else None,
-            machines=Range(low=disk.low, typical=disk.typical + sum(images), high=disk.high + sum(images))
-            if len(images) == count else None,
-            how="now: each image once. Per guest: disk, and from typical on a copy of its image (low: copy on write)"
+            machines=added([disk, times(given["imageCopies"], sum(images))]) if len(images) == count else None,
+            how="now: each image once. Per guest: disk + imageCopies x its image"
             + ("" if len(images) == count else "; the images' sizes are not known"),
         ),
         Cost(
