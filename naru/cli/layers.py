@@ -39,6 +39,10 @@ EXAMPLES = """examples:
   naru layers --diff before.json after.json    what changed in between; exit status 1 if something did
   naru layers --svg layers.svg --select shop/web-57d74bff57-fmxjw
                                                the picture, with one pod's way lit
+  naru layers --memory                         promised, resident, charged and limited, per pod and process
+  naru layers --memory --promise               40 GiB promised to ten processes, and almost nothing taken
+  naru layers --as-vms                         what runs now, had each pod a virtual machine
+  naru layers --check                          which witnesses this kernel offers, and how to allow the others
 Without a running cluster this machine is looked at directly (sudo tells more)."""
 
 

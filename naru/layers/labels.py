@@ -10,6 +10,7 @@ from kubeapi.hardware_v1.terms import TERMS, Language, Words, word
 from naru.layers.tower import Plug, Tower
 
 BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+EXACT = 10240  # fewer bytes are shown as they are: an MTU is 1400 B
 # Units whose numbers are read better in the next one: what it is called, and how many make one.
 LINK_LOCAL = "fe80:"  # every device has one, and it is no address of anything
 NEXT = {"Mb/s": ("Gb/s", 1000), "MHz": ("GHz", 1000)}
@@ -39,7 +40,7 @@ class Labels(NamedTuple):
         label = self.kind(part, tower)
         if part.name.lower() in (part.kind, label.lower()):
             return label, ""
-        return ("", part.name) if label.lower() in part.name.lower().split() else (label, part.name)
+        return label, "" if part.kind in part.name.lower().split() else part.name
 
     def counted(self, number: int, kind: str) -> str:
         """`3 shims`."""
@@ -84,7 +85,7 @@ def shown(value: Value, unit: str = "") -> str:
     if value is None or isinstance(value, str):
         return "unknown" if value is None else f"{value} {unit}".rstrip()
     number = float(value)
-    if unit == "B":
+    if unit == "B" and (abs(number) >= EXACT or number % 1024 == 0):
         step = 0
         while abs(number) >= 1024 and step < len(BYTES) - 1:
             number, step = number / 1024, step + 1

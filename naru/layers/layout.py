@@ -25,9 +25,9 @@ from naru.layers.labels import Labels
 from naru.layers.tower import Plug, Tower, is_sandbox
 from naru.layers.tree import headlines
 
-COLUMNS = {"nic": (24, 190), "nat": (254, 230), "switch": (524, 170), "inner-nic": (734, 190), "pod": (964, 290)}
+COLUMNS = {"nic": (24, 190), "nat": (254, 230), "switch": (524, 170), "inner-nic": (734, 190), "pod": (964, 330)}
 FLOORS: tuple[Floor, ...] = ("runtime", "kernel", "hypervisor", "hardware")  # from above, as they lie
-WIDTH = 1278
+WIDTH = 1318
 HEADING = 68  # the y of the columns' headings; what stands above is the title
 TOP = 80
 LINE = 16

@@ -66,10 +66,10 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
 
 
-def padded(text: str, columns: int) -> str:
-    """To the left of its column; a number with its unit to the right."""
+def padded(text: str, columns: int, numbers: bool = True) -> str:
+    """To the left of its column; `numbers`: one with its unit to the right."""
     space = " " * max(columns - width(text), 0)
-    return space + text if re.match(r"[\d.]+ [A-Za-z/%]+$", text) else text + space
+    return space + text if numbers and re.match(r"[\d.]+ [A-Za-z/%]+$", text) else text + space
 
 
 def wrapped(first: Sequence[Span], rest: str, cells: Sequence[Span], columns: int) -> list[list[Span]]:
@@ -83,7 +83,7 @@ def wrapped(first: Sequence[Span], rest: str, cells: Sequence[Span], columns: in
         if columns and used + need > columns:
             for piece in _pieces(cell.text.rstrip(), max(columns - width(rest), 20)):
                 if used:
-                    lines.append([Span(rest)])
+                    lines.append([Span(rest, "quiet")])
                     used = width(rest)
                 lines[-1].append(Span(piece, cell.style))
                 used += width(piece)

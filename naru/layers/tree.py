@@ -185,8 +185,8 @@ class _Tree:
                 yield Row(trunk + "    ", trunk + "      ", "witness", "", "", says, "quiet")
 
     def _proof(self, fact: Fact, part: Part, trunk: str) -> Row:
-        value = shown(fact.value, fact.unit) + (f" ({fact.note})" if fact.note else "")
-        cells = [value, self._labels.word(f"confidence/{fact.confidence}"), *map(_source, fact.evidence)]
+        cells = [shown(fact.value, fact.unit), self._labels.word(f"confidence/{fact.confidence}")]
+        cells += [" ".join(map(_source, fact.evidence)) + (f"  ({fact.note})" if fact.note else "")]
         return Row(trunk + "  ", trunk + "    ", f"fact of {part.id}", "", fact.name, cells, "quiet")
 
 
@@ -211,7 +211,8 @@ def _printed(rows: list[Row], columns: int) -> Iterator[list[Span]]:
         aligned = padded(row.name, widths[0]) + "  " if widths and any(row.cells) else row.name
         name = Span(aligned, row.style or "name")
         if widths:
-            texts = [padded(cell, wide) for cell, wide in zip(row.cells, widths[1:], strict=False) if wide]
+            cells = zip(row.cells, widths[1:], strict=False)
+            texts = [padded(cell, wide, numbers=row.style != "quiet") for cell, wide in cells if wide]
         else:
             texts = [cell for cell in row.cells if cell]
         style = row.style if row.style != "quiet" else ""

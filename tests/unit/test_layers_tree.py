@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeapi.hardware_v1.layers import Evidence, Fact, Layers
-from kubeapi.hardware_v1.terms import TERMS
+from kubeapi.hardware_v1.terms import TERMS, TWINS, tables, word
 from naru.layers.labels import Labels, shown
 from naru.layers.terminal import Look, Span, width
 from naru.layers.tower import Tower, only
@@ -125,8 +125,15 @@ def test_narrow_lines_lose_no_word() -> None:
 
 
 def test_numbers_have_units_that_are_read() -> None:
-    told = [shown(25276063744, "B"), shown(10000, "Mb/s"), shown(2445, "MHz"), shown(0, "B"), shown(True), shown(None)]
-    assert told == ["23.5 GiB", "10 Gb/s", "2.4 GHz", "0 B", "yes", "unknown"]
+    told = [
+        shown(25276063744, "B"),
+        shown(10000, "Mb/s"),
+        shown(2445, "MHz"),
+        shown(1400, "B"),
+        shown(True),
+        shown(None),
+    ]
+    assert told == ["23.5 GiB", "10 Gb/s", "2.4 GHz", "1400 B", "yes", "unknown"]
 
 
 def test_every_term_says_the_same_places_in_both_languages_and_words() -> None:
@@ -134,6 +141,14 @@ def test_every_term_says_the_same_places_in_both_languages_and_words() -> None:
         assert term.en and term.ko, key
         assert {text.count("{}") for text in term if text} == {term.en.count("{}")}, key
         assert bool(term.vmware_en) == bool(term.vmware_ko), key
+
+
+def test_the_page_is_served_the_same_words() -> None:
+    served = tables()
+    assert served["terms"]["kind/nat"]["vmware"]["ko"] == word("kind/nat", "vmware", "ko") == "NAT 장치"
+    assert served["terms"]["kind/cpu"]["vmware"]["en"] == "processor"  # where VMware has no other word
+    assert served["twins"]["nat"]["difference"] == {"en": TWINS["nat"].difference.en, "ko": TWINS["nat"].difference.ko}
+    assert word("kind/netkit") == "netkit"
 
 
 def test_a_pipe_has_no_colours_and_no_width_and_no_color_is_honoured() -> None:
