@@ -7,6 +7,7 @@ far ends of its veths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from agent.hardware.evidence import fact
 from agent.hardware.findings import Findings
@@ -21,13 +22,26 @@ from kubeapi.hardware_v1.layers import Evidence, Link, Part
 ENDED = ("Succeeded", "Failed")
 
 
+class Claims(NamedTuple):
+    """What the API said at one moment: its caches change meanwhile, and in another thread."""
+
+    pods: tuple[Pod, ...] = ()
+    services: tuple[Service, ...] = ()
+    slices: tuple[EndpointSlice, ...] = ()
+
+    @classmethod
+    def of(cls, view: NodeView) -> Claims:
+        """What is known now; for the loop's thread."""
+        return cls(tuple(view.pods()), tuple(view.services()), tuple(view.slices()))
+
+
 def observe_claims(
-    view: NodeView, containers: Sequence[Inside], pods: Mapping[str, str], listed: Iterable[Listed], findings: Findings
+    claims: Claims, containers: Sequence[Inside], pods: Mapping[str, str], listed: Iterable[Listed], findings: Findings
 ) -> None:
     """Pods and Services. pods gives the part of the pod of a container's id."""
     host = next((part.id for part in findings.parts if part.kind == "netns"), "")
-    places = {pods[inside.id]: f"netns/{inside.first.netns}" for inside in containers if inside.id in pods}
-    known = {f"pod/{pod.metadata.namespace}/{pod.metadata.name}": pod for pod in view.pods()}
+    places = {pods[inside.id]: inside.place for inside in containers if inside.id in pods}
+    known = {f"pod/{pod.metadata.namespace}/{pod.metadata.name}": pod for pod in claims.pods}
     running = {pods[row.id]: row for row in listed if row.id in pods and row.pod}
     references: dict[str, ObjectReference] = {}
     for id in sorted({*places, *known}):
@@ -42,8 +56,8 @@ def observe_claims(
         if on != host:
             references[on] = part.object
     _own(references, findings)
-    findings.parts += [_service(service) for service in view.services()]
-    findings.links += [link for piece in view.slices() for link in translations(piece)]
+    findings.parts += [_service(service) for service in claims.services]
+    findings.links += [link for piece in claims.slices for link in translations(piece)]
 
 
 def _own(references: Mapping[str, ObjectReference], findings: Findings) -> None:

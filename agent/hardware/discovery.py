@@ -15,14 +15,14 @@ from pathlib import Path
 
 import structlog
 
-from agent.hardware.claims import observe_claims
+from agent.hardware.claims import Claims, observe_claims
 from agent.hardware.events import Changes
 from agent.hardware.evidence import Tree
 from agent.hardware.findings import Findings
 from agent.hardware.guests import observe_guests
 from agent.hardware.host import observe_host
 from agent.hardware.links import observe_links
-from agent.hardware.nat import observe_nat
+from agent.hardware.nat import Read, observe_nat, read_rules
 from agent.hardware.processes import observe_processes
 from agent.hardware.runtimes import Engine, observe_runtimes, pods_by_container
 from agent.hardware.spaces import observe_spaces
@@ -74,8 +74,9 @@ class Discovery:
         if self._changes:
             self._changes.close()
         self._changes = Changes(asyncio.get_running_loop())  # from before anything is read: no change is missed
-        engine = await self._ask()
-        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._observe, engine)
+        engine, rules = await asyncio.gather(self._ask(), self._rules())
+        claims = Claims.of(self._view)
+        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._observe, engine, rules, claims)
         self._kept = began, made
         return made
 
@@ -94,7 +95,11 @@ class Discovery:
             self._info = None  # it may be another when it is back
             return None
 
-    def _observe(self, engine: Engine | None) -> Layers:
+    async def _rules(self) -> Read | None:
+        """What nft says; None for a captured machine, which is not this one."""
+        return await asyncio.to_thread(read_rules) if self._view.root == Path("/") else None
+
+    def _observe(self, engine: Engine | None, rules: Read | None, claims: Claims) -> Layers:
         tree, findings = Tree(self._view.root), Findings()
         observe_host(tree, findings)
         observe_virtualization(tree, findings)
@@ -104,8 +109,8 @@ class Discovery:
         listed = engine.listed if engine else ()
         pods = pods_by_container(listed)
         containers = observe_runtimes(tree, processes, engine, pods, findings)
-        observe_claims(self._view, containers, pods, listed, findings)
-        if tree.root == Path("/"):
+        observe_claims(claims, containers, pods, listed, findings)
+        if rules:
             network = self._view.network()
-            observe_nat(tree, findings, network.table if network else "")
+            observe_nat(tree, findings, rules, network.table if network else "")
         return findings.document(ObjectMeta(name=self._view.name, creation_timestamp=self._view.clock.now()))

@@ -65,10 +65,17 @@ class NatRule(NamedTuple):
         return found[1] if found else ""
 
 
-def observe_nat(tree: Tree, findings: Findings, table: str = "") -> None:
-    """Add the rules of our own namespace. After Services and pods: their parts get what concerns them. table is our own:
-    another cluster on this machine may have Services of the same names."""
-    rules, why = read_rules()
+class Read(NamedTuple):
+    """What nft shows of our own namespace, or why nothing."""
+
+    rules: list[NatRule]
+    why: str = ""
+
+
+def observe_nat(tree: Tree, findings: Findings, read: Read, table: str = "") -> None:
+    """Add the rules. After Services and pods: their parts get what concerns them. table is our own: another cluster on this
+    machine may have Services of the same names."""
+    rules, why = read
     if why:
         says = f"which rules of nftables rewrite addresses can't be seen from here: {why}"
         findings.horizons.append(Horizon(part="kernel", says=says))
@@ -81,10 +88,10 @@ def observe_nat(tree: Tree, findings: Findings, table: str = "") -> None:
     lay_out([*rules, *legacy], findings, table)
 
 
-def read_rules() -> tuple[list[NatRule], str]:
-    """The rules that nft shows, or why it shows none."""
+def read_rules() -> Read:
+    """Ask nft."""
     if shutil.which("nft") is None:
-        return [], "nft is not installed"
+        return Read([], "nft is not installed")
     told = []
     for arguments in (["-j"], ["-a"]):
         try:
@@ -92,11 +99,11 @@ def read_rules() -> tuple[list[NatRule], str]:
                 ["nft", *arguments, "list", "ruleset"], capture_output=True, timeout=SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            return [], str(error)
+            return Read([], str(error))
         if done.returncode:
-            return [], done.stderr.decode(errors="replace").strip() or f"nft ended with {done.returncode}"
+            return Read([], done.stderr.decode(errors="replace").strip() or f"nft ended with {done.returncode}")
         told.append(done.stdout)
-    return rules_of(told[0], told[1].decode(errors="replace")), ""
+    return Read(rules_of(told[0], told[1].decode(errors="replace")))
 
 
 def rules_of(document: bytes, listing: str) -> list[NatRule]:

@@ -44,6 +44,11 @@ class Inside(NamedTuple):
         """Its part's id."""
         return f"container/{self.id[:12]}"
 
+    @property
+    def place(self) -> str:
+        """What it stands on by itself: its network namespace, where that may be known (not of a zombie, say)."""
+        return f"netns/{self.first.netns}" if self.first.netns else "kernel"
+
 
 def observe_runtimes(
     tree: Tree, processes: Mapping[int, Process], engine: Engine | None, pods: Mapping[str, str], findings: Findings
@@ -66,7 +71,7 @@ def observe_runtimes(
             for kind, value in own.items()
         ]
         facts += _charged(tree, cgroups, inside)
-        on = pods.get(inside.id) or f"netns/{inside.first.netns}"
+        on = pods.get(inside.id) or inside.place
         name = (row.container or ("pause" if row.pod else row.name)) if row else inside.first.name
         findings.parts.append(Part(id=inside.part, kind="container", name=name, floor="container", on=on, facts=facts))
         findings.parts += [_process(tree, process, inside, own, host) for process in inside.processes]

@@ -21,7 +21,7 @@ from agent.hardware.discovery import Discovery
 from agent.hardware.evidence import Tree
 from agent.hardware.findings import Findings
 from agent.hardware.links import observe_links
-from agent.hardware.nat import observe_nat
+from agent.hardware.nat import observe_nat, read_rules
 from agent.hardware.processes import observe_processes
 from agent.hardware.spaces import observe_spaces
 from agent.hardware.view import NodeView
@@ -222,7 +222,7 @@ def test_conntrack_is_counted_as_the_kernel_counts_it() -> None:
 def test_our_nat_rules_and_dockers_are_those_of_nft() -> None:
     def compare() -> list[str]:
         findings = Findings()
-        observe_nat(Tree(), findings)
+        observe_nat(Tree(), findings, read_rules())
         mine = {(p.id.split("/")[1], p.id.split("/")[2]) for p in findings.parts if not p.id.startswith("nat/legacy")}
         shown, table = set(), ""
         for line in told("nft", "-a", "list", "ruleset").splitlines():
@@ -292,7 +292,7 @@ async def test_a_real_pod_stands_on_its_namespace_with_its_whole_chain(
     assert str(container.value("cgroup")).endswith(str(container.value("id")))
 
 
-async def test_nothing_secret_is_read_and_little_time_is_taken(
+async def test_nothing_secret_is_read_and_everything_stands_on_something(
     pod: tuple[DockerRuntime, NetworkConfig, PodRef, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []

@@ -27,6 +27,8 @@ from agent.hardware.rtnetlink import (
 from agent.hardware.runtimes import containers_of
 from agent.hardware.spaces import Space, observe_spaces
 from agent.hardware.vendors import vendor_of
+from agent.runtime.inspections import listed_of
+from agent.runtime.protocol import PodRef
 from kubeapi.hardware_v1.layers import Fact, Part
 
 ID = "63c5780885431f4f5d93a9ab5d2f1ce8d51d1a3f3b3d5c2f9a6b1e0c7d8e9f00"
@@ -306,3 +308,17 @@ def test_garbage_of_proc_never_crashes(text: str) -> None:
     container_in(text)
     namespace_number(text)
     legacy_rules_of(text)
+
+
+def row(**labels: str) -> dict[str, object]:
+    told = {f"naru.dev/{key.replace('_', '.')}": value for key, value in labels.items()}
+    return {"Id": ID, "Names": ["/some_name"], "Image": "naru/web:1", "Labels": told}
+
+
+def test_the_engines_list_tells_pods_of_ones_own_cluster_only() -> None:
+    ours = row(cluster="1a2b", pod_namespace="shop", pod_name="web", pod_uid="u", container="nginx")
+    found = listed_of(ours, "1a2b")
+    assert (found.pod, found.container, found.name) == (PodRef("shop", "web", "u"), "nginx", "some_name")
+    assert listed_of(ours, "").pod == found.pod  # without a cluster, of any
+    assert listed_of(ours, "ffff").pod is None and listed_of(ours, "ffff").container == ""
+    assert listed_of(row(), "").pod is None
