@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route
 
 from controlplane.dashboard.files import RULES, static
 from kubeapi.hardware_v1.layers import Layers
@@ -22,23 +19,6 @@ from kubeapi.hardware_v1.trace import Trace
 from tests.e2e import drawing_world as world
 
 ORIGIN = "http://naru.localhost"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-
-
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium, without a window."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-def kept(name: str) -> str:
-    """Where a screenshot is kept for people to look at."""
-    folder = Path(os.environ.get("TEST_ARTIFACTS", Path(tempfile.gettempdir()) / "naru-test-artifacts"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder / f"drawing-{name}.png")
 
 
 @dataclass

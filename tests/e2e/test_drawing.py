@@ -10,7 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e import drawing_world as world
-from tests.e2e.drawing_page import Cluster, chromium, kept, opened
+from tests.e2e.browser import chromium, kept
+from tests.e2e.drawing_page import Cluster, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DB = f"shop/{world.pod_name(2)}"
@@ -112,7 +113,7 @@ async def test_a_packet_turns_predicted_hops_to_what_was_seen(browser: Browser, 
         await expect(panel).to_contain_text("conntrack DNAT")
         await page.get_by_role("button", name="한국어").click()
         await expect(page.locator(".hops > li").nth(4)).to_contain_text("3개 중 2개가 확인")  # what was seen stays seen
-        await page.screenshot(path=kept("seen"), full_page=True)
+        await page.screenshot(path=kept("drawing-seen"), full_page=True)
 
 
 async def test_nothing_moves_for_who_asked_for_less_movement(browser: Browser, cluster: Cluster) -> None:
@@ -140,7 +141,7 @@ async def test_a_drop_marks_its_hop_with_reason_rule_object_and_the_mending_comm
         ]:
             await expect(page.locator(".panel .drop")).to_contain_text(told)
         await expect(page.locator(".wire.is-never")).to_have_count(5)  # where it would have gone
-        await page.screenshot(path=kept("dropped"), full_page=True)
+        await page.screenshot(path=kept("drawing-dropped"), full_page=True)
 
 
 async def test_the_keyboard_steps_along_the_way(browser: Browser, cluster: Cluster) -> None:
@@ -214,8 +215,8 @@ async def test_what_is_promised_stands_beyond_the_ram_and_what_is_taken_before_i
     browser: Browser, cluster: Cluster
 ) -> None:
     async with opened(browser, cluster, "memory") as page:
-        await expect(page.locator(".memory-summary")).to_contain_text("64 GiB of addresses are promised")
-        await expect(page.locator(".memory-summary")).to_contain_text("2.8 times what there is. 90 MiB are taken")
+        told = "64 GiB of addresses are promised to pods, 730 times the 90 MiB that they take."
+        await expect(page.locator(".memory-summary")).to_have_text(f"{told} The machine has 23 GiB of RAM.")
         ram = await page.locator(".ram line").bounding_box()
         together = page.locator(".memory-row").first
         promised = await together.locator(".mark-promised").bounding_box()

@@ -9,7 +9,8 @@ import { index } from "./scene.js";
 import { speechOf } from "./speech.js";
 import { boxesOf, containerPart, towerOf } from "./tower.js";
 
-const SHOWN = 4; // facts on a level that is not opened
+const SHOWN = 4; // facts on a level
+const LONGEST = 32; // characters of such a fact
 
 let last = { asked: "", shared: false, selected: "" };
 
@@ -97,7 +98,8 @@ export class BeneathView {
   }
 
   level(part) {
-    const facts = part.facts.filter((fact) => fact.value !== null && String(fact.value) !== part.name).slice(0, SHOWN);
+    const telling = (fact) => fact.value !== null && String(fact.value).length <= LONGEST && !part.name.includes(String(fact.value));
+    const facts = part.facts.filter(telling).slice(0, SHOWN);
     const shown = facts.map((fact) => html("span", { class: "chip" }, html("span", { class: "muted", lang: "en" }, fact.name), ` ${valueOf(fact, this.speech.language)}`));
     return html(
       "button",

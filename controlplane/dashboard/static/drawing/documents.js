@@ -23,6 +23,12 @@ const selects = (service, pod) => {
 /** The names of the pods that run, sorted. */
 export const podNames = (store) => store.list("pods").filter(runs).map(name).sort();
 
+/** What ways depend on, to compare: which pods run where, and which are ready. */
+export function standing(store) {
+  const ready = ({ status }) => status.conditions?.find(({ type }) => type === "Ready")?.status ?? "";
+  return store.list("pods").filter(runs).map((pod) => `${pod.metadata.uid} ${pod.status.podIP ?? ""} ${ready(pod)}`).sort().join();
+}
+
 /** The names of the Services that have an address, sorted. */
 export const serviceNames = (store) => store.list("services").filter(({ spec }) => spec.clusterIP && spec.clusterIP !== "None").map(name).sort();
 
@@ -40,7 +46,7 @@ export function endsOf(store, { from, to }) {
   const chosen = from === "host" ? HOST : pods.find((pod) => name(pod) === from);
   const source = chosen ?? pods.find((pod) => open.some((service) => selects(service, pod))) ?? pods[0];
   if (!source) return { from: "", to: "" };
-  const gone = to.startsWith("service/") ? !store.get("services", to.slice("service/".length)) : to.includes("/") && !pods.some((pod) => name(pod) === to);
+  const gone = to.startsWith("service/") ? !store.get("services", to.slice("service/".length)) : to.includes("/") && !pods.some((pod) => name(pod) === to.split(":")[0]);
   if (to && !gone) return { from: name(source), to };
   const near = services.filter((service) => (source === HOST || service.metadata.namespace === source.metadata.namespace) && service.spec.selector && !selects(service, source));
   const target = near.sort((a, b) => name(a).localeCompare(name(b)))[0];

@@ -87,8 +87,8 @@ export class MemoryView {
   drawSummary() {
     const { promised, taken, ram } = totalsOf(this.memory);
     const { language } = this.speech;
-    if (!promised || !ram) return;
-    const times = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 }).format(promised / ram);
+    if (!promised || !taken || !ram) return;
+    const times = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 }).format(promised / (taken || 1));
     this.summary.textContent = this.speech.say("memory/sum", { promised: bytes(promised, language), ram: bytes(ram, language), taken: bytes(taken, language), times });
   }
 

@@ -7,7 +7,7 @@
 
 import { html } from "../dom.js";
 import { traceCommand } from "./commands.js";
-import { endsOf, fetchLayers, fetchTrace, nodeOf, podNames, serviceNames } from "./documents.js";
+import { endsOf, fetchLayers, fetchTrace, nodeOf, podNames, serviceNames, standing } from "./documents.js";
 import { hopList, statesOf } from "./hops.js";
 import { layoutOf, scaleOf } from "./layout.js";
 import { drawingOf, fontsAt, light } from "./marks.js";
@@ -53,8 +53,9 @@ export class PathView {
   begin() {
     this.ask();
     if (last.known && same(last.asked, this.asked)) {
-      Object.assign(this, { known: last.known, selected: last.selected, running: podNames(this.store).join() });
+      Object.assign(this, { known: last.known, selected: last.selected });
       this.show(last.trace);
+      this.standing = this.stands();
     } else if (this.asked.from) this.answer();
     else if (this.store.state === "live") this.tell(this.speech.say("path/nothing"));
   }
@@ -66,7 +67,12 @@ export class PathView {
     this.asked = ends;
     this.ask();
     if (changed) this.begin();
-    else if (this.known && this.running !== podNames(this.store).join()) this.answer();
+    else if (this.known && this.standing !== this.stands()) this.answer();
+  }
+
+  /** What the answer rests on, to compare. What was seen of a packet is not taken back by a pod that gets ready or stops to be. */
+  stands() {
+    return this.states.some((state) => state === "seen") ? podNames(this.store).join() : standing(this.store);
   }
 
   ask() {
@@ -95,7 +101,7 @@ export class PathView {
     this.playing.abort();
     const { asked, api } = this;
     const node = nodeOf(this.store, asked.from);
-    this.running = podNames(this.store).join();
+    this.standing = this.stands();
     this.tell(this.speech.say("reading"));
     const [layers, trace] = await Promise.allSettled([
       fetchLayers(api, node, this.life.signal),
@@ -105,6 +111,7 @@ export class PathView {
     if (layers.status === "rejected") return this.fail(layers.reason);
     this.known = index(layers.value);
     this.show(trace.value ?? null);
+    this.standing = this.stands();
     if (trace.status === "rejected") this.fail(trace.reason);
     else last = { asked, known: this.known, trace: trace.value, selected: this.selected };
   }
@@ -158,6 +165,7 @@ export class PathView {
     this.stage.classList.remove("is-playing");
     if (this.life.signal.aborted || this.trace !== trace) return;
     this.show(trace);
+    this.standing = this.stands();
     if (trace.drop) this.select(this.scene.route[trace.drop.hop]);
   }
 

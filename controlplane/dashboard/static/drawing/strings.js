@@ -85,8 +85,8 @@ export const STRINGS = {
   "memory/caption": { en: "Memory of each pod, the most promised first", ko: "파드마다의 메모리, 많이 약속한 순서" },
   "memory/ram": { en: "RAM", ko: "RAM" },
   "memory/sum": {
-    en: "{promised} of addresses are promised to pods on a machine with {ram} of RAM, {times} times what there is. {taken} are taken.",
-    ko: "RAM이 {ram}인 컴퓨터에서 파드에 주소 {promised}를 약속했습니다. 있는 것의 {times}배입니다. 실제로 가져간 것은 {taken}입니다.",
+    en: "{promised} of addresses are promised to pods, {times} times the {taken} that they take. The machine has {ram} of RAM.",
+    ko: "파드에 주소 {promised}를 약속했습니다. 실제로 가져간 {taken}의 {times}배입니다. 이 컴퓨터의 RAM은 {ram}입니다.",
   },
   "failed": { en: "That could not be had: {why}", ko: "가져오지 못했습니다: {why}" },
   "reading": { en: "Reading the layers…", ko: "층을 읽는 중…" },
