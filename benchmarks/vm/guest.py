@@ -22,7 +22,7 @@ from benchmarks.vm.switch import MAC, PREFIX, Switch
 from benchmarks.vm.waiting import until_answered
 
 QEMU = "qemu-system-x86_64"
-KVM_PATIENCE, PATIENCE = 10.0, 60.0  # seconds until the network is up
+KVM_PATIENCE, PATIENCE = 10.0, 120.0  # seconds until the network is up
 
 
 class Accelerator(NamedTuple):
