@@ -42,9 +42,14 @@ class Desk:
         self.wrong: list[str] = []
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
-        page.on("console", lambda said: self.wrong.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("console", lambda said: self._said(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("request", lambda asked: self._requested(asked.url))
+
+    def _said(self, text: str) -> None:
+        """A browser on the node breaks off its requests when a pod gets its interface: the page has to bear it, and does."""
+        if "ERR_NETWORK_CHANGED" not in text:
+            self.wrong.append(f"console: {text}")
 
     def _requested(self, url: str) -> None:
         parts = urlsplit(url)
@@ -99,8 +104,13 @@ async def at_desk(
     tab = await browser.new_context(viewport=size, ignore_https_errors=True, **settings)
     try:
         desk = Desk(cluster, await tab.new_page())
-        await desk.log_in()
-        yield desk
+        try:
+            await desk.log_in()
+            yield desk
+        except BaseException as error:
+            await desk.picture("failed")
+            error.add_note(f"{desk.page.url}, kept as {kept('failed')}; {desk.wrong}")
+            raise
         assert not desk.wrong, "\n".join(desk.wrong)
     finally:
         await tab.close()

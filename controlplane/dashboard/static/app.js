@@ -3,7 +3,8 @@
  *
  * `#/workloads?namespace=shop` mounts a view: `mount(element, {api, store, params, i18n, announce}) -> unmount()`, where params
  * are the URLSearchParams behind the name. A view is mounted anew when its name or its params change; it reads the cluster from
- * the store and follows it there. Views are imported when they are first asked for.
+ * the store and follows it there. All views are there from the start: what is loaded at once can be loaded anew at once
+ * (theme.js).
  */
 
 import { api } from "./api.js";
@@ -11,17 +12,14 @@ import { html } from "./dom.js";
 import { ticking } from "./parts.js";
 import { I18n, LANGUAGES, WORDS } from "./i18n.js";
 import { Store } from "./store.js";
+import * as drawing from "./drawing/view.js";
+import * as events from "./views/events.js";
+import * as home from "./views/home.js";
+import * as logs from "./views/logs.js";
+import * as why from "./views/why.js";
+import * as workloads from "./views/workloads.js";
 
-const VIEWS = {
-  home: () => import("./views/home.js"),
-  workloads: () => import("./views/workloads.js"),
-  path: () => import("./drawing/view.js"),
-  beneath: () => import("./drawing/view.js"),
-  memory: () => import("./drawing/view.js"),
-  events: () => import("./views/events.js"),
-  logs: () => import("./views/logs.js"),
-  why: () => import("./views/why.js"),
-};
+const VIEWS = { home, workloads, path: drawing, beneath: drawing, memory: drawing, events, logs, why };
 const THEMES = ["auto", "light", "dark"];
 
 const i18n = new I18n();
@@ -41,7 +39,7 @@ function route() {
 
 const moved = () => show();
 
-async function show({ again = false } = {}) {
+function show({ again = false } = {}) {
   const { name, params } = route();
   const another = shown && name !== shown; // at first the focus is where a browser has it: before all
   unmount();
@@ -53,9 +51,7 @@ async function show({ again = false } = {}) {
   at("main").replaceChildren(element);
   if (!(name in VIEWS)) return element.append(html("p", { class: "empty" }, i18n.t("shell/noView")));
   try {
-    const view = await VIEWS[name]();
-    if (!element.isConnected) return; // another view was asked for meanwhile
-    unmount = view.mount(element, { api, store, params, i18n, announce, name }) ?? unmount;
+    unmount = VIEWS[name].mount(element, { api, store, params, i18n, announce, name }) ?? unmount;
   } catch (error) {
     element.append(html("p", { class: "empty", role: "alert" }, i18n.t("shell/failed", { why: error.message })));
     throw error;
