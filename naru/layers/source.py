@@ -18,6 +18,7 @@ from kubeapi.hardware_v1.layers import Layers
 from naru.cli import CommandError
 from naru.config import ClusterConfig
 from naru.connection import Connection, NoClusterError, RefusedError
+from naru.kubeconfig import KubeconfigError
 
 if TYPE_CHECKING:
     from agent.hardware.view import NodeView
@@ -43,7 +44,7 @@ def ask(options: argparse.Namespace, path: str) -> bytes | None:
         if options.node or options.kubeconfig:
             raise CommandError(str(error)) from error
         return None
-    except RefusedError as error:
+    except (RefusedError, KubeconfigError) as error:
         raise CommandError(str(error)) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import pathlib
 import platform
@@ -13,24 +15,25 @@ import pytest
 import yaml
 
 from kubeapi.hardware_v1.layers import Layers
+from naru.cli import main
 
 pytestmark = pytest.mark.docker  # it asks the engine of the machine
 
 
 def layers(data_dir: pathlib.Path, *arguments: str, status: int = 0) -> str:
-    command = [sys.executable, "-m", "naru", "layers", "--data-dir", str(data_dir), *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout if status != 2 and not done.stderr else done.stderr
+    """What the command prints, or complains of."""
+    out, complaint = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaint):
+        assert main(["layers", "--data-dir", str(data_dir), *arguments]) == status
+    return out.getvalue() or complaint.getvalue()
 
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A snapshot of this machine."""
+    """A snapshot of this machine, made as a person makes it."""
     path = tmp_path_factory.mktemp("layers") / "before.json"
-    path.write_text(layers(path.parent, "-o", "json"))
+    command = [sys.executable, "-m", "naru", "layers", "--data-dir", str(path.parent), "-o", "json"]
+    path.write_bytes(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
     return path
 
 
@@ -58,6 +61,7 @@ def test_all_forms_of_one_snapshot_say_the_same(before: pathlib.Path) -> None:
     file = ("--file", str(before))
     assert yaml.safe_load(layers(before.parent, *file, "-o", "yaml")) == json.loads(before.read_text())
     assert platform.release() in layers(before.parent, *file)
+    assert "no pod is called nothing-like-it" in layers(before.parent, *file, "--select", "nothing-like-it", status=1)
     assert "← /proc/meminfo" in layers(before.parent, *file, "--evidence")
     assert ElementTree.fromstring(layers(before.parent, *file, "--svg", "-")).tag.endswith("svg")
 
@@ -79,7 +83,7 @@ def test_a_difference_has_an_exit_status(before: pathlib.Path) -> None:
         (("worker-7",), "no cluster runs in"),
         (("--file", "/nowhere/x.json"), "/nowhere/x.json: No such file or directory"),
         (("--file", "/proc/version"), "holds no layers: `naru layers -o json > FILE` makes such a file"),
-        (("--select", "nothing-like-it"), "no pod is called nothing-like-it"),
+        (("--kubeconfig", "/nowhere/config"), "/nowhere/config has no current context"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_that_says_why(
