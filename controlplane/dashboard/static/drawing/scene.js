@@ -26,7 +26,10 @@ export function index(sent) {
   const layers = { conflicts: [], horizons: [], ...sent, parts: (sent.parts ?? []).map(full), links: sent.links ?? [] };
   const parts = new Map(layers.parts.map((part) => [part.id, part]));
   const upon = new Map();
-  for (const part of layers.parts) if (part.on) upon.set(part.on, [...(upon.get(part.on) ?? []), part]);
+  for (const part of layers.parts) {
+    if (!upon.has(part.on)) upon.set(part.on, []);
+    upon.get(part.on).push(part);
+  }
   const podOfNetns = new Map();
   for (const part of layers.parts) if (part.kind === "pod" && part.on.startsWith("netns/")) podOfNetns.set(part.on, part.id);
   const host = layers.parts.find(({ kind, name }) => kind === "netns" && name === "host")?.id ?? "";
