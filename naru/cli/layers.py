@@ -116,7 +116,7 @@ def document(model: Model, form: str) -> str:
         return model.model_dump_json(by_alias=True, exclude_defaults=True, indent=2) + "\n"
     import yaml
 
-    return str(yaml.safe_dump(model.to_dict(), sort_keys=False, allow_unicode=True))
+    return str(yaml.dump(model.to_dict(), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
 
 
 def snapshot(path: pathlib.Path) -> Layers:
