@@ -15,7 +15,9 @@ export class ApiError extends Error {
   }
 }
 
-async function send(method, path, { body, signal, accept = "application/json" } = {}) {
+const AGAIN = [300, 1000]; // milliseconds: a browser on the node drops requests when a pod gets its interface; asking twice harms nobody
+
+async function send(method, path, { body, signal, accept = "application/json" } = {}, pauses = method === "GET" ? AGAIN : []) {
   const headers = { ...HEADERS, Accept: accept, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
   const sent = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
   let response;
@@ -23,7 +25,9 @@ async function send(method, path, { body, signal, accept = "application/json" } 
     response = await fetch(path, { ...sent, credentials: "same-origin", cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "Unreachable", "the API server does not answer");
+    if (!pauses.length) throw new ApiError(0, "Unreachable", "the API server does not answer");
+    await new Promise((resolve) => setTimeout(resolve, pauses[0]));
+    return send(method, path, { body, signal, accept }, pauses.slice(1));
   }
   if (response.ok) return response;
   if (response.status === 401) dispatchEvent(new CustomEvent("naru:logged-out"));
