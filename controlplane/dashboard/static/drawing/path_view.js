@@ -67,7 +67,7 @@ export class PathView {
     this.asked = ends;
     this.ask();
     if (changed) this.begin();
-    else if (this.known && this.standing !== this.stands()) this.answer();
+    else if (this.known && !this.probing && this.standing !== this.stands()) this.answer();
   }
 
   /** What the answer rests on, to compare. What was seen of a packet is not taken back by a pod that gets ready or stops to be. */
