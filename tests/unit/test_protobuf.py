@@ -70,7 +70,7 @@ def test_every_word_of_the_table_is_a_field_of_its_type() -> None:
         for field in schema.fields.values():
             walk(field)
 
-    models = [*(kind.model for kind in KINDS), *SENT.values()]
+    models = [*(kind.model for kind in KINDS if "naru" not in kind.group), *SENT.values()]  # our own have no protobuf
     for model in models:
         walk(schema_of(model))
     named = {line.split()[0] for line in NUMBERS.strip().splitlines() if line[0] not in " ["}
