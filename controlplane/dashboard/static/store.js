@@ -101,18 +101,17 @@ export class Store {
 
   async #listMissing(signal) {
     const missing = Object.keys(this.#kinds).filter((kind) => !this.#revisions.has(kind));
-    await Promise.all(
-      missing.map(async (kind) => {
-        try {
-          const page = await this.#api.get(this.#kinds[kind], { signal });
-          this.#objects.set(kind, new Map(page.items.map((object) => [keyOf(object), object])));
-          this.#revisions.set(kind, page.metadata.resourceVersion);
-          this.#touch(kind);
-        } catch (error) {
-          if (!ABSENT.includes(error.code)) throw error;
-        }
-      }),
-    );
+    const absent = (error) => {
+      if (!ABSENT.includes(error.code)) throw error;
+    };
+    const pages = await Promise.all(missing.map((kind) => this.#api.get(this.#kinds[kind], { signal }).catch(absent)));
+    for (const [at, page] of pages.entries()) {
+      if (!page) continue;
+      const kind = missing[at]; // all kinds are shown together: half a cluster would be another one
+      this.#objects.set(kind, new Map(page.items.map((object) => [keyOf(object), object])));
+      this.#revisions.set(kind, page.metadata.resourceVersion);
+      this.#touch(kind);
+    }
   }
 
   async #follow(signal, well) {
