@@ -18,6 +18,7 @@ import itertools
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -29,6 +30,7 @@ DEVICE_EVENTS = ("net/net_dev_queue", "net/net_dev_start_xmit", "net/netif_rx", 
 FREED = "skb/kfree_skb"
 ETHERNET = 14  # what a frame's length has more than a packet's, on the way out
 BUFFER_KB = "512"
+MARK = "tracing_mark_write"
 COUNT = itertools.count()
 
 LINE = re.compile(
@@ -82,7 +84,8 @@ class Tracefs:
 
     def __init__(self, lengths: Iterable[int]) -> None:
         self._lengths = sorted(lengths)
-        self._name = f"{PREFIX}-{os.getpid()}-{_birth(os.getpid())}-{next(COUNT)}"
+        self._name = f"{PREFIX}-{_numbering()}-{os.getpid()}-{_birth(os.getpid())}-{next(COUNT)}"
+        self._thread = 0
         self._stack = contextlib.ExitStack()
         self._instance = -1
 
@@ -103,6 +106,8 @@ class Tracefs:
                 self._set(f"events/{event}/enable", "1")
             self._set(f"events/{FREED}/filter", f"protocol == {0x0800}")
             self._set(f"events/{FREED}/enable", "1")
+            self._thread = threading.get_native_id()
+            self._set("trace_marker", "here")
             self._stack = stack.pop_all()
         return self
 
@@ -112,12 +117,16 @@ class Tracefs:
         self._stack.close()
 
     def read(self) -> list[Crossing]:
-        """Everything recorded so far, by time."""
-        text = []
+        """Everything recorded so far, by time. The thread that began this has the number it knows itself by: the kernel's
+        is another one in a PID namespace, and is learnt from the mark that it left."""
         descriptor = os.open("trace", os.O_RDONLY, dir_fd=self._instance)
         with open(descriptor, errors="replace") as file:
             text = file.read().splitlines()
-        return sorted((c for line in text if (c := parse(line))), key=lambda c: c.seconds)
+        crossings = sorted((c for line in text if (c := parse(line))), key=lambda c: c.seconds)
+        number = next(
+            (int(m["thread"]) for line in text if (m := LINE.match(line)) and m["event"] == MARK), self._thread
+        )
+        return [c._replace(thread=self._thread) if c.thread == number else c for c in crossings]
 
     def _set(self, file: str, value: str) -> None:
         descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC, dir_fd=self._instance)
@@ -128,12 +137,14 @@ class Tracefs:
 
 
 def sweep(root: int) -> None:
-    """Remove the instances of processes that are no more. root is a descriptor of tracefs."""
+    """Remove the instances of processes that are no more; of other PID namespaces' nothing can be told. root is a descriptor
+    of tracefs."""
     holder = os.open(INSTANCES, os.O_RDONLY | os.O_DIRECTORY, dir_fd=root)
     try:
         for name in os.listdir(holder):
             words = name.removeprefix(f"{PREFIX}-").split("-")
-            if name.startswith(f"{PREFIX}-") and len(words) == 3 and _birth(int(words[0])) != words[1]:
+            ours = name.startswith(f"{PREFIX}-") and len(words) == 4 and words[0] == _numbering()
+            if ours and _birth(int(words[1])) != words[2]:
                 with contextlib.suppress(OSError):  # its sentinel was faster
                     os.rmdir(name, dir_fd=holder)
     finally:
@@ -170,6 +181,14 @@ def _sentinel(root: int, name: str) -> Iterator[None]:
         assert child.stdin
         child.stdin.close()
         child.wait()
+
+
+def _numbering() -> str:
+    """The PID namespace in which our process numbers count: its inode."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return "0"
 
 
 def _birth(pid: int) -> str:

@@ -311,7 +311,8 @@ def kill_while_tracing(path: str) -> None:
 
 
 async def test_what_a_process_and_its_sentinel_left_is_swept_by_the_next_trace(world: TraceWorld) -> None:
-    left = f"naru-trace-{2**22 + 1}-1-0"  # no process has a number beyond the kernel's largest
+    numbering = os.stat("/proc/self/ns/pid").st_ino
+    left = f"naru-trace-{numbering}-{2**22 + 1}-1-0"  # no process has a number beyond the kernel's largest
     root = open_tracefs()
     try:
         os.mkdir(f"instances/{left}", dir_fd=root)
