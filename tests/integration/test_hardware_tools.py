@@ -281,5 +281,5 @@ def test_a_real_container_is_one_whatever_it_shares(shared: dict[str, str], tmp_
     seen = observe_containment(grow(tmp_path, files))
     assert seen.inside and seen.kind == "docker"
     assert seen.confidence == ("likely" if len(shared) == 4 and {"pid", "cgroup"} <= {*seen.shared} else "certain")
-    first = str(Path("/proc/self/ns/pid").readlink()) == FIRST_PID  # the machine of the tests may be a chroot with its own
+    first = str(Path("/proc/self/ns/pid").readlink()) == FIRST_PID  # a chroot may have numbers of its own
     assert ("pid" in seen.shared) == ("pid_mode" in shared and first)
