@@ -6,7 +6,7 @@ export DATA_DIR ?= /var/lib/naru
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo down check test bench bench-vm
+.PHONY: help setup engine images demo down check test test-page bench bench-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,9 +29,13 @@ check: setup ## format, lint, strict types, import directions
 images: engine ## the example's images, built where they are missing
 	@scripts/images.sh
 
-test: images ## every test
+test: images ## every test but those of test-page
 	@scripts/test_packages.sh
 	@$(BIN)/pytest
+
+test-page: images ## the page on a whole cluster, in a real browser
+	@scripts/test_packages.sh
+	@$(BIN)/pytest -m page
 
 bench: images ## ours beside the bare engine, measured: some minutes
 	@$(SUDO) $(BIN)/python -m benchmarks

@@ -19,7 +19,7 @@ from controlplane.dashboard import files
 from tests.e2e.browser import at_desk, chromium, kept
 from tests.e2e.conftest import Cluster
 
-pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.page, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 VIEWS = {"": "form", "workloads": ".row", "events": ".row", "logs": ".log", "why": ".verdict"}
 VIEWS |= {"path": "svg", "beneath": "li", "memory": "h1"}
 STATIC = Path(files.__file__).parent / "static"

@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.e2e.browser import at_desk, chromium
 from tests.e2e.conftest import Cluster
 
-pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.page, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 PATIENCE = 30_000  # milliseconds for a probe on a busy machine
 ASK = """async (path) => {
   const answer = await fetch(path, { method: path.includes("/trace?") ? "POST" : "GET", headers: { "X-Naru-Page": "1" } });
