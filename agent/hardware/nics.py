@@ -102,9 +102,8 @@ def observe_nic(tree: Tree, interface: Interface, in_vm: bool) -> list[Fact]:
     )
     verdict = sort_of(device)
     kind = Evidence(source=f"netlink RTM_GETLINK {interface.name}", value=f"IFLA_INFO_KIND {interface.kind or 'none'}")
-    reads = [read for read in (subsystem, driver) if read.text]
-    if not reads:
-        reads = [parent if interface.bus else kind]  # type: ignore[list-item]
+    read = [read for read in (subsystem, driver) if read.text]
+    reads: list[Read | Evidence] = [*read] or [parent if interface.bus else kind]
     facts = [fact("sort", verdict.sort, *reads, confidence=verdict.confidence, note=verdict.why)]
     if device.driver:
         facts.append(fact("driver", device.driver, driver))

@@ -118,8 +118,9 @@ def judge(
         decision = walk.chain(chain, 0)
         if decision is None and chain.policy == "drop":
             walk.rule, decision = RuleRef(chain.family, chain.table, chain.name, 0), "drop"
-        if decision in ("drop", "reject"):
-            return walk.judgement(decision)  # type: ignore[arg-type]
+        match decision:
+            case "drop" | "reject":
+                return walk.judgement(decision)
     return walk.judgement("accept")
 
 

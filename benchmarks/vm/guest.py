@@ -7,6 +7,7 @@ then does not come up (a hypervisor that asks for kernels of its own kind), the 
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import shutil
 import subprocess
@@ -85,7 +86,7 @@ class Console:
             selector.register(self._out, selectors.EVENT_READ)
             while word.encode() not in text:
                 left = ends - time.monotonic()
-                piece = self._out.read1(1 << 16) if left > 0 and selector.select(left) else b""  # type: ignore[attr-defined]
+                piece = os.read(self._out.fileno(), 1 << 16) if left > 0 and selector.select(left) else b""
                 if not piece:
                     raise TimeoutError(f"the guest did not say {word!r}, but: {text.decode(errors='replace')[-500:]}")
                 text += piece

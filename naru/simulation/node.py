@@ -112,18 +112,25 @@ class Engine(SimulatedRuntime):
         return probability > 0 and self._chance.random() < probability
 
 
-class _NoServer:
+class _NoServer(AgentServer):
     """Logs and commands of a simulated node are asked for by nobody."""
 
-    async def start(self) -> int:
+    def __init__(self) -> None:
+        """Nothing is needed."""
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """The port that a kubelet has."""
         return 10250
 
     async def stop(self) -> None:
         """Nothing listens."""
 
 
-class _NoVolumes:
+class _NoVolumes(Volumes):
     """Volumes that are always there: nothing of them is on this machine."""
+
+    def __init__(self) -> None:
+        """Nothing is needed."""
 
     async def prepare(self, pod: Pod) -> None:
         """They are."""
@@ -152,7 +159,7 @@ class SimulatedAgent(Agent):
         return Machine(8, MEMORY, DISK, "192.0.2.1", self._config.node, INFO)
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
-        return _NoServer()  # type: ignore[return-value]
+        return _NoServer()
 
     async def _keep_machine(self) -> None:
         """There is nothing to look at."""
@@ -161,4 +168,4 @@ class SimulatedAgent(Agent):
         return SimulatedNetwork(config.pod_cidr)
 
     def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
-        return _NoVolumes()  # type: ignore[return-value]
+        return _NoVolumes()

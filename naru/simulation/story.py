@@ -7,6 +7,7 @@ then on the cluster has `REST` seconds to be as its user asked, on every side: i
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +22,7 @@ from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
 from kubeapi.registry import load
 from naru.simulation.cluster import Cluster, Node
-from naru.simulation.deeds import Deed, plan_deeds
+from naru.simulation.deeds import USER, Deed, plan_deeds
 from naru.simulation.rest import unrest
 from naru.simulation.virtual import StuckError, virtually
 from naru.simulation.watchman import Watchman
@@ -89,7 +90,7 @@ class _Story:
         loop, begun = asyncio.get_running_loop(), SETTLE
         for deed in self._deeds:
             await asyncio.sleep(max(begun + deed.at - loop.time(), 0))
-            if deed.name in ("apply", "scale", "roll", "delete"):
+            if deed.name in USER:
                 self._asking.put_nowait(deed)
             else:
                 await self._do(deed)
@@ -123,7 +124,7 @@ class _Story:
                 wanted = None
             else:
                 wanted = wanted | {key: value for key, value in told.items() if key != "deployment"}
-            await self._until_answered(lambda name=name, wanted=wanted: self._ask(name, wanted))  # type: ignore[misc]
+            await self._until_answered(functools.partial(self._ask, name, wanted))
             self._wanted[name] = wanted
 
     async def _until_answered(self, ask: Callable[[], Awaitable[None]]) -> None:
@@ -216,10 +217,11 @@ def _set(what: object, values: dict[str, Any]) -> None:
 
 def manifest(name: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """The Deployment that a user's wish stands for."""
-    labels, strategy = {"app": name}, {"type": "Recreate"}
-    if not wanted["recreate"]:
-        rolling = {"maxSurge": wanted["surge"], "maxUnavailable": wanted["unavailable"]}
-        strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}  # type: ignore[dict-item]
+    labels = {"app": name}
+    rolling = {"maxSurge": wanted["surge"], "maxUnavailable": wanted["unavailable"]}
+    strategy: dict[str, Any] = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    if wanted["recreate"]:
+        strategy = {"type": "Recreate"}
     containers = [{"name": "app", "image": wanted["image"]}]
     return {
         "apiVersion": "apps/v1",

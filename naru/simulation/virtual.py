@@ -10,7 +10,7 @@ import contextlib
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
 from apscheduler.executors import base as apscheduler_executors
 from apscheduler.schedulers import base as apscheduler_base
@@ -18,6 +18,7 @@ from apscheduler.triggers import interval as apscheduler_interval
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 R = TypeVar("R")
+A = TypeVarTuple("A")
 
 
 class StuckError(Exception):
@@ -50,9 +51,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Seconds of virtual time since the loop was made."""
         return self._leap.passed
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[[Unpack[A]], R], *args: *A) -> asyncio.Future[R]:
         """Call on the spot."""
-        future: asyncio.Future[Any] = self.create_future()
+        future: asyncio.Future[R] = self.create_future()
         try:
             future.set_result(func(*args))
         except Exception as error:
@@ -78,10 +79,10 @@ class _VirtualDatetime(datetime):
     """What APScheduler takes for `datetime`: it knows no other clock than this class's."""
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+    def now(cls, tz: tzinfo | None = None) -> Self:
         """The virtual time of day."""
-        now = VirtualClock().now()
-        return now.astimezone(tz) if tz else now.replace(tzinfo=None)
+        now = VirtualClock().now().astimezone(tz)
+        return cls.combine(now.date(), now.timetz())
 
 
 @contextlib.contextmanager
