@@ -23,7 +23,7 @@ from kubeapi.core_v1.types import Event, Node, Pod
 from kubeapi.model import Model
 from kubeapi.registry import load
 from naru.simulation.store import MemoryStore
-from tests.virtual import VirtualClock
+from naru.simulation.virtual import VirtualClock
 
 M = TypeVar("M", bound=Model)
 

@@ -41,7 +41,6 @@ class Desk:
         self.cluster, self.page = cluster, page
         self.wrong: list[str] = []
         page.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
         page.on("console", lambda said: self._said(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("request", lambda asked: self._requested(asked.url))
@@ -86,6 +85,7 @@ class Desk:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's Chromium, without a window."""
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

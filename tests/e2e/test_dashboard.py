@@ -8,28 +8,20 @@ import ssl
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from controlplane.dashboard import files
-from tests.e2e.browser import at_desk, chromium, kept
+from tests.e2e.browser import at_desk, kept
 from tests.e2e.conftest import Cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.page, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 VIEWS = {"": "form", "workloads": ".row", "events": ".row", "logs": ".log", "why": ".verdict"}
 VIEWS |= {"path": "svg", "beneath": "li", "memory": "h1"}
 STATIC = Path(files.__file__).parent / "static"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all; each test has a desk, and so a session, of its own."""
-    async with chromium() as started:
-        yield started
 
 
 def status_of(url: str) -> int:

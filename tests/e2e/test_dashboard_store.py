@@ -14,10 +14,10 @@ from playwright.async_api import Browser, Route, expect
 
 from kubeapi.client.http import HttpTransport
 from kubeapi.client.transport import Request
-from tests.e2e.browser import at_desk, chromium
+from tests.e2e.browser import at_desk
 from tests.e2e.conftest import Cluster
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.page, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(150)]
 PODS = 1000
 FRAME = 33  # milliseconds: 30 in a second even where caches are shared with many others; alone it is a fraction
 STEPS, CHANGES = 120, 200
@@ -29,12 +29,6 @@ SCROLL = """async (steps) => {
   }
   list.scrollTop = 0;
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as started:
-        yield started
 
 
 class Api:

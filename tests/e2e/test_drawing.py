@@ -3,33 +3,17 @@ the right parts, lit in order; words switch under them; what was seen of a packe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import re
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e import drawing_world as world
-from tests.e2e.browser import chromium, kept
+from tests.e2e.browser import kept
 from tests.e2e.drawing_page import Cluster, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DB = f"shop/{world.pod_name(2)}"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all."""
-    async with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """What the page is told; its console must have said nothing in the end."""
-    told = Cluster()
-    yield told
-    assert told.complaints == []
 
 
 async def lit(page: Page) -> list[str]:
@@ -39,39 +23,39 @@ async def lit(page: Page) -> list[str]:
 
 
 async def test_how_web_reaches_db_is_the_first_question_and_its_hops_are_lit(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    async with opened(browser, cluster, "path") as page:
-        wanted = {hop.part or f"route/{hop.netns}/{hop.name}" for hop in cluster.predicted.hops}
+    async with opened(browser, documents, "path") as page:
+        wanted = {hop.part or f"route/{hop.netns}/{hop.name}" for hop in documents.predicted.hops}
         assert set(await lit(page)) == wanted
-        assert cluster.asked == [f"from=shop%2F{world.pod_name(0)}&to=service%2Fshop%2Fdb"]
+        assert documents.asked == [f"from=shop%2F{world.pod_name(0)}&to=service%2Fshop%2Fdb"]
         lines = page.locator(".hops > li")
-        assert await lines.count() == len(cluster.predicted.hops)
-        for position, hop in enumerate(cluster.predicted.hops):
+        assert await lines.count() == len(documents.predicted.hops)
+        for position, hop in enumerate(documents.predicted.hops):
             await expect(lines.nth(position)).to_contain_text(hop.says)
         await expect(page.get_by_role("button", name="4 more not on this way: pod")).to_be_visible()
         await expect(page.get_by_role("group", name="The way of a packet from")).to_be_visible()
 
 
 async def test_another_question_is_asked_of_the_agent_and_kept_in_the_address(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    async with opened(browser, cluster, "path") as page:
+    async with opened(browser, documents, "path") as page:
         await lit(page)
         await page.get_by_label("to", exact=True).select_option(DB)
-        await page.wait_for_function("location.hash.includes('to=shop%2Fdb')")
-        await page.wait_for_function("document.querySelector('.status').textContent.includes('nginx')")
-        assert cluster.asked[-1] == f"from=shop%2F{world.pod_name(0)}&to={DB.replace('/', '%2F')}"
+        await expect(page).to_have_url(re.compile("#.*to=shop%2Fdb"))  # wait_for_function evals: the CSP forbids
+        await expect(page.locator(".status")).to_contain_text("nginx")
+        assert documents.asked[-1] == f"from=shop%2F{world.pod_name(0)}&to={DB.replace('/', '%2F')}"
         await page.get_by_label("to", exact=True).select_option("other")
         await page.get_by_role("textbox", name="address").fill("192.0.2.7")
         await page.keyboard.press("Enter")
-        await page.wait_for_function("location.hash.includes('192.0.2.7')")
+        await expect(page).to_have_url(re.compile(r"#.*192\.0\.2\.7"))
         await expect(page.locator(".hops .state.is-seen")).to_have_count(10)  # the Enter key sends a packet, too
-        assert cluster.asked[-1] == f"from=shop%2F{world.pod_name(0)}&to=192.0.2.7&probe=1"
+        assert documents.asked[-1] == f"from=shop%2F{world.pod_name(0)}&to=192.0.2.7&probe=1"
 
 
-async def test_words_and_language_switch_under_the_same_picture(browser: Browser, cluster: Cluster) -> None:
-    async with opened(browser, cluster, "path") as page:
+async def test_words_and_language_switch_under_the_same_picture(browser: Browser, documents: Cluster) -> None:
+    async with opened(browser, documents, "path") as page:
         before = await lit(page)
         bridge = page.locator('.part[data-key="link/4026531833/5"] .kind')
         for switch, expected in [
@@ -83,11 +67,11 @@ async def test_words_and_language_switch_under_the_same_picture(browser: Browser
             await page.get_by_role("button", name=switch, exact=True).click()
             await expect(bridge).to_have_text(expected)
             assert await lit(page) == before
-        assert len(cluster.asked) == 1  # the same answer in other words
+        assert len(documents.asked) == 1  # the same answer in other words
 
 
-async def test_a_packet_turns_predicted_hops_to_what_was_seen(browser: Browser, cluster: Cluster) -> None:
-    async with opened(browser, cluster, "path", reduced_motion="no-preference") as page:
+async def test_a_packet_turns_predicted_hops_to_what_was_seen(browser: Browser, documents: Cluster) -> None:
+    async with opened(browser, documents, "path", reduced_motion="no-preference") as page:
         await lit(page)
         await expect(page.locator(".hop.is-predicted")).to_have_count(9)
         await page.evaluate(
@@ -104,7 +88,7 @@ async def test_a_packet_turns_predicted_hops_to_what_was_seen(browser: Browser, 
         await page.get_by_role("button", name="Send a packet").click()
         await expect(page.locator(".hops .state.is-seen")).to_have_count(10)
         assert await page.evaluate("window.stops.size") > 20  # it moved along the wires
-        assert cluster.asked[-1].endswith("&probe=1")
+        assert documents.asked[-1].endswith("&probe=1")
         await expect(page.locator(".hops > li").nth(4)).to_contain_text("seen 2 of 3")
         await expect(page.locator(".hops > li").nth(4)).to_contain_text("30 µs")
         await page.locator('.part[data-key="service/shop/db"]').click()
@@ -116,8 +100,8 @@ async def test_a_packet_turns_predicted_hops_to_what_was_seen(browser: Browser, 
         await page.screenshot(path=kept("drawing-seen"), full_page=True)
 
 
-async def test_nothing_moves_for_who_asked_for_less_movement(browser: Browser, cluster: Cluster) -> None:
-    async with opened(browser, cluster, "path", reduced_motion="reduce") as page:
+async def test_nothing_moves_for_who_asked_for_less_movement(browser: Browser, documents: Cluster) -> None:
+    async with opened(browser, documents, "path", reduced_motion="reduce") as page:
         await lit(page)
         packet = await page.locator(".packet").get_attribute("cx")
         await page.get_by_role("button", name="Send a packet").click()
@@ -126,10 +110,10 @@ async def test_nothing_moves_for_who_asked_for_less_movement(browser: Browser, c
 
 
 async def test_a_drop_marks_its_hop_with_reason_rule_object_and_the_mending_command(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    cluster.probed = world.trace("seen", drop=True)
-    async with opened(browser, cluster, "path", reduced_motion="reduce") as page:
+    documents.probed = world.trace("seen", drop=True)
+    async with opened(browser, documents, "path", reduced_motion="reduce") as page:
         await lit(page)
         await page.get_by_role("button", name="Send a packet").click()
         await expect(page.locator(".hop.is-dropped")).to_have_attribute("data-key", "service/shop/db")
@@ -144,8 +128,8 @@ async def test_a_drop_marks_its_hop_with_reason_rule_object_and_the_mending_comm
         await page.screenshot(path=kept("drawing-dropped"), full_page=True)
 
 
-async def test_the_keyboard_steps_along_the_way(browser: Browser, cluster: Cluster) -> None:
-    async with opened(browser, cluster, "path") as page:
+async def test_the_keyboard_steps_along_the_way(browser: Browser, documents: Cluster) -> None:
+    async with opened(browser, documents, "path") as page:
         way = ["process/1000", "link/4026532000/2", "link/4026531833/10", "link/4026531833/5", "service/shop/db"]
         await lit(page)
         await page.get_by_role("button", name="Send a packet").focus()
@@ -162,9 +146,9 @@ async def test_the_keyboard_steps_along_the_way(browser: Browser, cluster: Clust
 
 
 async def test_a_part_tells_its_facts_with_evidence_what_disagrees_and_the_command(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    async with opened(browser, cluster, "path") as page:
+    async with opened(browser, documents, "path") as page:
         await lit(page)
         await page.locator('.part[data-key="hypervisor"]').click()
         panel = page.locator(".panel")
@@ -185,16 +169,16 @@ async def test_a_part_tells_its_facts_with_evidence_what_disagrees_and_the_comma
         )
 
 
-async def test_the_layers_are_shown_where_the_way_cannot_be_told(browser: Browser, cluster: Cluster) -> None:
-    cluster.predicted = None
-    async with opened(browser, cluster, "path") as page:
+async def test_the_layers_are_shown_where_the_way_cannot_be_told(browser: Browser, documents: Cluster) -> None:
+    documents.predicted = None
+    async with opened(browser, documents, "path") as page:
         await expect(page.locator(".status.failed")).to_contain_text("That could not be had")
         await expect(page.locator('.part[data-key="kernel"]')).to_be_visible()
-    cluster.complaints = [said for said in cluster.complaints if "404" not in said]
+    documents.complaints = [said for said in documents.complaints if "404" not in said]
 
 
-async def test_a_container_stands_on_its_tower_down_to_the_horizon(browser: Browser, cluster: Cluster) -> None:
-    async with opened(browser, cluster, f"beneath?container={DB}/postgres") as page:
+async def test_a_container_stands_on_its_tower_down_to_the_horizon(browser: Browser, documents: Cluster) -> None:
+    async with opened(browser, documents, f"beneath?container={DB}/postgres") as page:
         await page.locator(".level").first.wait_for()
         names = await page.locator(".level-name").all_inner_texts()
         assert names == [
@@ -212,9 +196,9 @@ async def test_a_container_stands_on_its_tower_down_to_the_horizon(browser: Brow
 
 
 async def test_what_is_promised_stands_beyond_the_ram_and_what_is_taken_before_it(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    async with opened(browser, cluster, "memory") as page:
+    async with opened(browser, documents, "memory") as page:
         told = "64 GiB of addresses are promised to pods, 730 times the 90 MiB that they take."
         await expect(page.locator(".memory-summary")).to_have_text(f"{told} The machine has 23 GiB of RAM.")
         ram = await page.locator(".ram line").bounding_box()

@@ -6,14 +6,12 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.browser import at_desk, chromium
+from tests.e2e.browser import at_desk
 from tests.e2e.conftest import Cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.page, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -22,13 +20,6 @@ ASK = """async (path) => {
   const answer = await fetch(path, { method: path.includes("/trace?") ? "POST" : "GET", headers: { "X-Naru-Page": "1" } });
   return answer.json();
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all; each test has a desk, and so a session, of its own."""
-    async with chromium() as started:
-        yield started
 
 
 def objects(cluster: Cluster, kind: str, selector: str = "") -> list[dict[str, Any]]:

@@ -4,17 +4,15 @@ thousand pods cost no more than a few; and what is seen can be used by all (axe)
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, Literal
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
 from kubeapi.hardware_v1.trace import Hop, Trace
 from tests.e2e import drawing_world as world
-from tests.e2e.browser import chromium, kept
+from tests.e2e.browser import kept
 from tests.e2e.drawing_page import Cluster, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,21 +49,6 @@ LAY_OUT = """async ([machines, cases]) => {
   };
   return cases.map(wrongIn);
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all."""
-    async with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """What the page is told; its console must have said nothing in the end."""
-    told = Cluster()
-    yield told
-    assert told.complaints == []
 
 
 def any_trace(dice: random.Random, pods: int) -> Trace | None:
@@ -106,19 +89,19 @@ def any_case(seed: int) -> dict[str, Any]:
 
 
 async def test_nothing_overlaps_whatever_stands_on_the_machine_and_however_wide_the_screen(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    async with opened(browser, cluster, "home") as page:
+    async with opened(browser, documents, "home") as page:
         machines = {str(pods): world.layers(pods).to_dict() for pods in PODS}
         found = await page.evaluate(LAY_OUT, [machines, [any_case(seed) for seed in range(CASES)]])
         assert {seed: wrong for seed, wrong in enumerate(found) if wrong} == {}
 
 
 async def test_a_thousand_pods_are_laid_out_as_quickly_as_they_can_be_looked_at(
-    browser: Browser, cluster: Cluster
+    browser: Browser, documents: Cluster
 ) -> None:
-    cluster.pods = 1000
-    async with opened(browser, cluster, "path") as page:
+    documents.pods = 1000
+    async with opened(browser, documents, "path") as page:
         await page.locator(".hop").first.wait_for()
         assert await page.locator(".path-drawing .part").count() < 40  # the others are counted
         spent = await page.evaluate(
@@ -142,11 +125,11 @@ async def test_a_thousand_pods_are_laid_out_as_quickly_as_they_can_be_looked_at(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280, 2560])
 async def test_every_view_is_whole_at_every_width_and_axe_finds_nothing_serious(
-    browser: Browser, cluster: Cluster, width: int, scheme: Literal["light", "dark"]
+    browser: Browser, documents: Cluster, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     height = {320: 640, 1280: 900, 2560: 1300}[width]
     async with opened(
-        browser, cluster, "path", width=width, height=height, color_scheme=scheme, reduced_motion="reduce"
+        browser, documents, "path", width=width, height=height, color_scheme=scheme, reduced_motion="reduce"
     ) as page:
         for view, ready in [("path", ".hop"), ("beneath", ".level"), ("memory", ".memory-row")]:
             await page.evaluate(f"location.hash = '#/{view}'")

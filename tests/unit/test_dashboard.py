@@ -23,7 +23,7 @@ from controlplane.apiserver.server import ApiServer
 from controlplane.dashboard import files
 from controlplane.dashboard.sessions import PAGE_HEADER, Sessions, from_our_page
 from kubeapi.registry import load
-from tests.plane import MemoryStore
+from naru.simulation.store import MemoryStore
 
 OURS = {PAGE_HEADER: "1", "sec-fetch-site": "same-origin"}
 ASSETS = ["", "index.html", "app.js", "app.css", "api.js", "i18n.js", "terms.json", "nothing.js"]

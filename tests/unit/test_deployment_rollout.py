@@ -16,8 +16,8 @@ from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
 from kubeapi.core_v1.types import Pod, Service, ServiceAccount
 from kubeapi.discovery_v1.types import EndpointSlice
+from naru.simulation.virtual import virtually
 from tests.plane import Kubelet, Plane
-from tests.virtual import virtually
 
 PARTS = (DeploymentController, ReplicaSetController, EndpointsController, GarbageCollector, NodeController, Scheduler)
 

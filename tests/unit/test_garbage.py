@@ -8,8 +8,8 @@ from typing import Any
 from controlplane.controllers.garbage import GarbageCollector
 from kubeapi.apps_v1.types import ReplicaSet
 from kubeapi.core_v1.types import ConfigMap, Node, Pod, Secret
+from naru.simulation.virtual import virtually
 from tests.plane import Plane, by_name
-from tests.virtual import virtually
 
 
 def owned(*owners: Any, blocks: bool = False) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from kubeapi.apps_v1.types import ReplicaSet
 from kubeapi.core_v1.types import Node, Pod
 from kubeapi.hardware_v1.chain import HOST_LABEL
 from kubeapi.hardware_v1.types import Machine
+from naru.simulation.virtual import virtually
 from tests.plane import Plane, by_name
-from tests.virtual import virtually
 
 RACK = pathlib.Path(__file__).parents[2] / "manifests" / "hardware" / "rack.yaml"
 HOSTS = {"vm1": "rack-a", "vm2": "rack-a", "vm3": "rack-b", "vm4": "rack-b"}

@@ -20,8 +20,8 @@ from kubeapi.errors import ApiError
 from kubeapi.hardware_v1.layers import Floor, Horizon, Layers, Link, Part, Value
 from kubeapi.hardware_v1.types import Machine
 from kubeapi.meta_v1.types import Condition
+from naru.simulation.virtual import virtually
 from tests.plane import Plane, by_name
-from tests.virtual import virtually
 
 GIB = 1 << 30
 

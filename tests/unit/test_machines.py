@@ -16,8 +16,8 @@ from kubeapi.errors import ApiError, Cause
 from kubeapi.hardware_v1.chain import chain_of, host_of
 from kubeapi.hardware_v1.types import Machine
 from kubeapi.hardware_v1.validation import validate_machine, validate_machine_update
+from naru.simulation.virtual import virtually
 from tests.plane import Plane
-from tests.virtual import virtually
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "manifests" / "hardware"
 SWITCH = {"name": "vmnet8", "mode": "nat", "uplink": "eth0", "subnet": "192.168.80.0/24"}

@@ -11,8 +11,8 @@ import pytest
 from controlplane.controllers.controller import Context, Controller, itself
 from controlplane.controllers.manager import EVENT_LIFETIME, chosen, expired
 from kubeapi.core_v1.types import ConfigMap, Event
+from naru.simulation.virtual import START, VirtualClock, virtually
 from tests.plane import Plane
-from tests.virtual import START, VirtualClock, virtually
 
 
 @pytest.mark.parametrize(

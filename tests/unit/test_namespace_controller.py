@@ -9,8 +9,8 @@ from controlplane.controllers.namespace import NamespaceController
 from controlplane.controllers.serviceaccount import ROOT_CA, RootCAController, ServiceAccountController
 from kubeapi.core_v1.types import ConfigMap, Namespace, Pod, Secret, ServiceAccount
 from kubeapi.errors import ApiError
+from naru.simulation.virtual import virtually
 from tests.plane import Plane
-from tests.virtual import virtually
 
 
 def test_every_namespace_has_its_account_and_the_clusters_ca_again_and_again() -> None:

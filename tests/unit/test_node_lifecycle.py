@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from controlplane.controllers.nodes import NodeController, NodeIpamController, evict_at, free_cidr, plan_node
 from kubeapi.coordination_v1.types import Lease
 from kubeapi.core_v1.types import Node, Pod, Taint
+from naru.simulation.virtual import virtually
 from tests.plane import Plane, by_name
-from tests.virtual import virtually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"

@@ -10,8 +10,8 @@ import pytest
 from controlplane.apiserver.authentication import ADMIN, Identity, node_identity
 from kubeapi.client.transport import Request
 from kubeapi.hardware_v1.types import Machine
+from naru.simulation.virtual import virtually
 from tests.plane import Plane
-from tests.virtual import virtually
 
 ALL = "/apis/hardware.naru.dev/v1/machines"
 NODE = node_identity("vm1")

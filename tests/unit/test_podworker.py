@@ -21,7 +21,7 @@ from agent.runtime.protocol import Container, ContainerSpec, EngineDownError, En
 from agent.runtime.simulated import Life, SimulatedRuntime, life_of
 from agent.volumes import Volumes
 from kubeapi.core_v1.types import ContainerStatus, Pod, PodStatus
-from tests.virtual import VirtualClock, virtually
+from naru.simulation.virtual import VirtualClock, virtually
 
 IMAGE = "app:1"
 PATIENCE = 7200.0

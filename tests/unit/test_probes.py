@@ -24,7 +24,7 @@ from controlplane.apiserver.certs import ensure_authority, ensure_certificate
 from kubeapi.clock import FakeClock
 from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import ContainerStatus, Pod, Probe
-from tests.virtual import virtually
+from naru.simulation.virtual import virtually
 
 EXEC = {"exec": {"command": ["check"]}, "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1}
 OCI = b'OCI runtime exec failed: exec failed: exec: "nonesuch": executable file not found in $PATH: unknown\r\n'

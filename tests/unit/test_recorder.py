@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kubeapi.client.recorder import Recorder
 from kubeapi.core_v1.types import ConfigMap, Event
+from naru.simulation.virtual import virtually
 from tests.plane import Plane
-from tests.virtual import virtually
 
 
 def test_the_same_again_raises_the_count() -> None:

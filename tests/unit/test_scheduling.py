@@ -9,8 +9,8 @@ from controlplane.controllers.nodes import NodeController
 from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.client.transport import Request, Response
 from kubeapi.core_v1.types import Node, PersistentVolumeClaim, Pod
+from naru.simulation.virtual import virtually
 from tests.plane import Plane, by_name
-from tests.virtual import virtually
 
 SPEC: dict[str, Any] = {"containers": [{"name": "c", "image": "i"}]}
 

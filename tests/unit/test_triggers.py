@@ -8,8 +8,8 @@ from controlplane.controllers.endpoints import EndpointsController
 from controlplane.controllers.triggers import ANNOTATION, Seen, annotated, earliest_news
 from kubeapi.core_v1.types import Endpoints, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
+from naru.simulation.virtual import virtually
 from tests.plane import Plane
-from tests.virtual import virtually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=5)

@@ -14,8 +14,8 @@ from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.core_v1.types import PersistentVolume, PersistentVolumeClaim, Pod
 from kubeapi.names import DOCKER_VOLUMES
 from kubeapi.storage_v1.types import StorageClass
+from naru.simulation.virtual import virtually
 from tests.plane import Plane
-from tests.virtual import virtually
 
 HOST = "kubernetes.io/hostname"
 

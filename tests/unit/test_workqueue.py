@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kubeapi.client.workqueue import Queue
-from tests.virtual import virtually
+from naru.simulation.virtual import virtually
 
 
 async def test_repeats_of_a_waiting_key_are_one_reconcile() -> None:
