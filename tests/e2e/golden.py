@@ -14,7 +14,7 @@ TOOLS, RECORDS = SHARED / "tools", SHARED / "golden"
 
 def replay(tool: str, cluster: Cluster, *arguments: str) -> list[str]:
     """Run a tool; its last line in words, which has the totals."""
-    command = [sys.executable, str(TOOLS / tool), cluster.url, "--token", cluster.token]
+    command = [sys.executable, str(TOOLS / tool), cluster.url, f"--token={cluster.token}"]  # it may begin with a dash
     command += ["--ca", str(cluster.data_dir / "ca.crt"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     print(done.stdout)
