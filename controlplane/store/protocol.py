@@ -1,7 +1,7 @@
 """What a store is: keys with bytes, changed by compare-and-swap, each commit one increasing revision.
 
 An answered commit is on disk. Readers and watchers see a commit only once it is. A watch from revision R gives every change
-after R, in order, without gap or repeat, or says `Compacted`.
+after R, in order, without gap or repeat, or says `Compacted`. How much of the past is kept is the store's own affair.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class Store(Protocol):
     """The seam between the API server and what keeps its objects."""
 
     @property
+    def fault(self) -> str:
+        """Why the store can't be relied on any more, with what to do; empty while it can."""
+        ...
+
+    @property
     def revision(self) -> int:
         """The last durable revision."""
         ...
@@ -85,7 +90,7 @@ class Store(Protocol):
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forget what was superseded at or before `revision`; watches and lists older than it raise Compacted."""
+        """Forget what was superseded at or before `revision`: lists older than it raise Compacted, and so may watches."""
         ...
 
     async def close(self) -> None:

@@ -8,68 +8,28 @@ again: nobody has seen them.
     commit ─ check, number ─▶ pending ─▶ thread: one transaction ─▶ present, recent changes ─▶ answer, wake watchers
 
 Watchers have no queues. Each collection keeps its recent changes once for all of them; a watcher is a position, and one that
-falls behind the recent changes reads the log. Compaction deletes what was superseded, in small steps, between commits.
+falls behind the recent changes reads the log. What is compacted is deleted with the next commits (`history.py`).
+A file that turns out to be damaged is not written to any more: what is in memory can still be read, and `fault` says why.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
-import sqlite3
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
+from controlplane.store.file import AS_OF, SINCE, DamagedError, LogFile, Row, take_lock
+from controlplane.store.history import History
 from controlplane.store.protocol import Change, Compacted, Conflict, Entry, Page, StoreError
 
 T = TypeVar("T")
 RECENT = 1000  # changes kept in memory per collection
 STEP = 500  # rows deleted, or read for a watcher, at a time
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (
-    revision INTEGER PRIMARY KEY, key TEXT NOT NULL, created INTEGER NOT NULL, previous INTEGER NOT NULL, value BLOB
-);
-CREATE INDEX IF NOT EXISTS log_by_key ON log (key, revision);
-CREATE TABLE IF NOT EXISTS compacted (revision INTEGER NOT NULL);
-"""
-# A row without a value is a deletion. `previous` is the revision of the key's row before, 0 for none.
-PRESENT = """
-SELECT key, value, revision, created FROM log AS l WHERE value IS NOT NULL
-AND revision = (SELECT max(revision) FROM log WHERE key = l.key)
-"""
-AS_OF = """
-SELECT key, value, revision, created FROM log AS l WHERE key >= ? AND key < ? AND value IS NOT NULL
-AND revision = (SELECT max(revision) FROM log WHERE key = l.key AND revision <= ?) ORDER BY key
-"""
-SINCE = """
-SELECT l.revision, l.key, l.value, p.value FROM log AS l LEFT JOIN log AS p ON p.revision = l.previous
-WHERE l.revision > ? AND l.revision <= ? AND l.key >= ? AND l.key < ? ORDER BY l.revision LIMIT ?
-"""
-SUPERSEDED = """
-SELECT revision FROM log AS l WHERE revision <= ?
-AND EXISTS (SELECT 1 FROM log WHERE key = l.key AND revision > l.revision AND revision <= ?)
-"""
-DELETIONS = "SELECT revision FROM log WHERE revision <= ? AND value IS NULL"
-
-
-class Row(NamedTuple):
-    """A row of the log on its way to disk; `was` is the value before, for watchers."""
-
-    revision: int
-    key: str
-    created: int
-    previous: int
-    value: bytes | None
-    was: bytes | None
-
-    def entry(self) -> Entry | None:
-        """The key's entry after this row, None when it deletes."""
-        return None if self.value is None else Entry(self.key, self.value, self.revision, self.created)
 
 
 class Commit(NamedTuple):
@@ -127,25 +87,28 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = take_lock(path.with_name(path.name + ".lock"))
+        self._lock = take_lock(path)
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._reader = ThreadPoolExecutor(1, "store-read")
+        self._file: LogFile | None = None
         self._collections: dict[str, Collection] = {}
+        self._history = History()
         self._revision = self._numbered = self._compacted = 0
         self._opened_at = 0  # what was committed before is in the log only
         self._head: dict[str, Commit] = {}  # newest row of each key that is not on disk yet
         self._pending: list[Commit] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[StoreError | None] | None = None
+        self.fault = ""
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Open the store, or make it. Raises StoreError when another process holds it or the file is unreadable."""
+        """Open the store, or make it. StoreError when another process holds it, or the file can't be relied on."""
         store = cls(path)
         try:
             await store._in(store._writer, store._load)
-        except sqlite3.DatabaseError as error:
+        except BaseException:
             await store.close()
-            raise StoreError(f"{path} can't be read as a store ({error}): restore a backup, or move it away") from error
+            raise
         return store
 
     @property
@@ -169,6 +132,8 @@ class SqliteStore:
 
     async def commit(self, key: str, expected: int, value: bytes | Callable[[int], bytes] | None) -> Entry:
         """Set or delete a key if it is at revision `expected`; see Store."""
+        if self.fault:
+            raise StoreError(self.fault)
         waiting = self._head.get(key)
         present = waiting.row.entry() if waiting else self._collection(key).entries.get(key)
         if (present.revision if present else 0) != expected or (present is None and value is None):
@@ -182,8 +147,7 @@ class SqliteStore:
         row = Row(revision, key, created, expected, encoded, was)
         self._head[key] = commit = Commit(row, asyncio.get_running_loop().create_future())
         self._pending.append(commit)
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
+        self._work()
         await asyncio.shield(commit.done)  # others may wait for it too
         return row.entry() or Entry(key, was or b"", revision, created)
 
@@ -193,11 +157,11 @@ class SqliteStore:
         collection.watchers.add(wake)
         try:
             while True:
-                if revision < self._compacted:
-                    raise Compacted(revision, self._compacted)
                 wake.clear()
                 if revision >= collection.forgotten:
                     changes, seen = collection.after(revision), self._revision
+                elif revision < self._compacted:
+                    raise Compacted(revision, self._compacted)
                 else:
                     until = self._revision
                     bounds = (prefix, prefix + "\U0010ffff", STEP)
@@ -217,28 +181,21 @@ class SqliteStore:
 
     async def compact(self, revision: int) -> None:
         """Forget what was superseded at or before `revision`, in steps that leave room for commits."""
-        revision = min(revision, self._revision)
-        if revision <= self._compacted:
-            return
-        self._compacted = revision
-        await self._in(self._writer, self._execute, "UPDATE compacted SET revision = ?", (revision,))
-        # Deletions go last: without its deletion an older row of the key would come back to life.
-        for query, arguments in ((SUPERSEDED, (revision, revision)), (DELETIONS, (revision,))):
-            doomed = await self._in(self._reader, self._query, query, *arguments)
-            for start in range(0, len(doomed), STEP):
-                await self._in(self._writer, self._delete, doomed[start : start + STEP])
-        while await self._in(self._writer, self._shrink):
+        self._give_up(min(revision, self._revision))
+        while self._uncleared():
+            if (error := await asyncio.shield(self._work())) is not None:
+                raise error
+        while await self._in(self._writer, self._opened().shrink):
             pass
 
     async def close(self) -> None:
         """Write what waits, and let go of the file."""
-        while self._writing is not None:
-            await self._writing
-        for executor, name in ((self._reader, "_reading"), (self._writer, "_connection")):
-            connection: sqlite3.Connection | None = getattr(self, name, None)
-            if connection is not None:
-                await self._in(executor, connection.close)
-            executor.shutdown()
+        while self._task is not None:
+            await self._task
+        self._reader.shutdown()
+        if self._file is not None:
+            await self._in(self._writer, self._file.close)
+        self._writer.shutdown()
         os.close(self._lock)
 
     # On the event loop
@@ -254,25 +211,55 @@ class SqliteStore:
         if not collection.after(max(revision, collection.forgotten)):
             await wake.wait()
 
-    async def _write(self) -> None:
-        """Write what waits until nothing does. Runs only while there is work."""
+    def _give_up(self, revision: int) -> None:
+        """What was superseded at or before `revision` may be deleted."""
+        self._compacted = max(self._compacted, revision)
+        self._history.compact(self._compacted)
+
+    def _uncleared(self) -> bool:
+        return bool(self._history.doomed(1)) or self._compacted != self._opened().compacted
+
+    def _work(self) -> asyncio.Task[StoreError | None]:
+        """The task that writes, begun now if none does."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._write())
+        return self._task
+
+    async def _write(self) -> StoreError | None:
+        """Write what waits, and delete what is doomed, until nothing is left to do; the error when that failed."""
         try:
-            while self._pending:
+            while self._pending or self._uncleared():
                 batch, self._pending = self._pending, []
+                rows, doomed = [row for row, _ in batch], self._history.doomed(STEP)
                 try:
-                    await self._in(self._writer, self._insert, [row for row, _ in batch])
-                except sqlite3.Error as error:
-                    self._fail(batch, StoreError(f"{self._path}: {error}: the change was not made"))
-                    continue
-                for row, _ in batch:
-                    self._revision = row.revision
-                    self._collection(row.key).publish(row)
-                    if self._head[row.key].row is row:
-                        del self._head[row.key]
+                    await self._in(self._writer, self._opened().write, rows, doomed, self._compacted)
+                except StoreError as error:
+                    self._noticed(error)
+                    self._fail(batch, error)
+                    return error
+                self._history.drop(len(doomed))
+                self._publish(rows)
                 for _, done in batch:
                     done.set_result(None)
+            return None
         finally:
-            self._writing = None
+            self._task = None
+
+    def _publish(self, rows: Iterable[Row]) -> None:
+        """Make durable rows part of the present."""
+        for row in rows:
+            self._revision = row.revision
+            self._collection(row.key).publish(row)
+            self._history.add(row.revision, row.key, row.value, row.previous, row.was)
+            if self._head[row.key].row is row:
+                del self._head[row.key]
+        if (revision := self._history.excess()) is not None:
+            self._give_up(revision)
+
+    def _noticed(self, error: StoreError) -> None:
+        """Remember damage: what is written to a damaged file may not be there when it is read again."""
+        if isinstance(error, DamagedError):
+            self.fault = str(error)
 
     def _fail(self, batch: Iterable[Commit], error: StoreError) -> None:
         """Refuse the batch and all that was built on it, and take their numbers back."""
@@ -285,76 +272,30 @@ class SqliteStore:
     async def _in(self, executor: ThreadPoolExecutor, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
 
-    # In the writer's and the reader's thread
-
-    def _load(self) -> None:
-        self._connection = connect(self._path)
-        self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(SCHEMA)
-        if self._connection.execute("SELECT revision FROM compacted").fetchone() is None:
-            self._execute("INSERT INTO compacted VALUES (0)", ())
-        self._reading = connect(self._path)
-        (self._compacted,) = self._connection.execute("SELECT revision FROM compacted").fetchone()
-        (newest,) = self._connection.execute("SELECT max(revision) FROM log").fetchone()
-        self._opened_at = self._revision = self._numbered = max(newest or 0, self._compacted)
-        for row in self._connection.execute(PRESENT):
-            entry = Entry(*row)
-            self._collection(entry.key).entries[entry.key] = entry
-
-    def _insert(self, rows: Iterable[Row]) -> None:
-        with transaction(self._connection):
-            self._connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (row[:5] for row in rows))
-
-    def _delete(self, rows: Iterable[tuple[int]]) -> None:
-        with transaction(self._connection):
-            self._connection.executemany("DELETE FROM log WHERE revision = ?", rows)
-
-    def _shrink(self) -> int:
-        """Give some free pages back to the file system; how many are left."""
-        self._connection.execute(f"PRAGMA incremental_vacuum({STEP})").fetchall()
-        (left,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        return int(left)
-
-    def _execute(self, statement: str, arguments: tuple[object, ...]) -> None:
-        with transaction(self._connection):
-            self._connection.execute(statement, arguments)
+    def _opened(self) -> LogFile:
+        if self._file is None:
+            raise StoreError(f"{self._path} is not open")
+        return self._file
 
     def _query(self, statement: str, *arguments: object) -> Sequence[Any]:
-        return self._reading.execute(statement, arguments).fetchall()
+        try:
+            return self._opened().query(statement, *arguments)
+        except StoreError as error:
+            self._noticed(error)
+            raise
 
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Begin, and commit or roll back."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # a failed COMMIT may have rolled back by itself
-            connection.execute("ROLLBACK")
-        raise
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection whose transactions are written out by hand, to be used from one thread at a time.
-
-    The file is its owner's alone, for it holds Secrets; SQLite gives its journals the same mode.
-    """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)  # one that was made by another hand
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-
-def take_lock(path: Path) -> int:
-    """Hold the store for this process: a descriptor to keep open. StoreError when another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise StoreError(f"another process holds {path.with_suffix('')}: one control plane at a time") from None
-    return descriptor
+    def _load(self) -> None:
+        self._file = LogFile(self._path)
+        rows = self._file.load()
+        self._compacted = self._file.compacted
+        for row in rows:
+            self._history.add(row.revision, row.key, row.value, row.previous, row.was)
+            entries, entry = self._collection(row.key).entries, row.entry()
+            if entry is None:
+                entries.pop(row.key, None)
+            else:
+                entries[row.key] = entry
+        self._history.compact(self._compacted)
+        self._opened_at = self._revision = self._numbered = max(rows[-1].revision if rows else 0, self._compacted)
+        for collection in self._collections.values():
+            collection.forgotten = self._opened_at

@@ -26,6 +26,7 @@ class MemoryStore:
         self._forgotten = 0
         self._watchers: set[asyncio.Event] = set()
         self.full = False
+        self.fault = ""
         self.on_commit: list[Callable[[Change], None]] = []  # told of each commit in the moment when it becomes durable
 
     @property

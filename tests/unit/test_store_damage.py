@@ -1,0 +1,217 @@
+"""What becomes of answered commits when machines and disks misbehave: they are there, or their loss is said.
+
+A torn write leaves the journal whole up to somewhere behind the last sync, whatever follows: no answered commit is in that
+part. Damage to what was synced is another thing: then the store must not open as if nothing had been. A killed process
+loses nothing at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from controlplane.store import StoreError
+from controlplane.store.file import LogFile
+from controlplane.store.mark import Mark
+from controlplane.store.sqlite import SqliteStore
+
+SAMPLED = 150
+State = dict[str, bytes]
+
+
+class Recorded(NamedTuple):
+    """A store's files with a journal, and by revision: what stood then, how long the journal was once it was answered."""
+
+    path: Path
+    states: list[State]
+    lengths: list[int]
+
+    @property
+    def journal(self) -> bytes:
+        return self.path.with_name("store.db-wal").read_bytes()
+
+    def answered(self, length: int) -> int:
+        """The last revision that was answered before the journal grew beyond this length."""
+        return max(revision for revision, end in enumerate(self.lengths) if end <= length)
+
+
+async def record(folder: Path, *, checkpointed: bool = False) -> Recorded:
+    """Single commits, groups, deletions and a large value, copied while the store is open; its journal is whole."""
+    live = folder / "live" / "store.db"
+    store = await SqliteStore.open(live)
+    states, lengths = [State()], [0]
+
+    async def put(*values: tuple[str, bytes | None]) -> None:
+        commits = []
+        for key, value in values:
+            present = store.get(key)
+            commits.append(store.commit(key, present.revision if present else 0, value))
+        await asyncio.gather(*commits)
+        for key, value in values:
+            changed = {**states[-1], key: value or b""}
+            states.append(changed if value is not None else {k: v for k, v in changed.items() if k != key})
+            lengths.append(live.with_name("store.db-wal").stat().st_size)
+
+    await put(("//pods/a/x", b"1"))
+    await put(("//pods/a/y", b"2"), ("//pods/a/z", b"3"), ("/apps/deployments/a/x", b"4"))
+    await put(("//pods/a/x", b"5" * 9000))
+    await put(("//pods/a/y", None))
+    await put(("//pods/a/x", b"6"), ("//pods/a/y", b"7"))
+    kept = folder / "kept" / "store.db"
+    if checkpointed:
+        await store.close()
+    shutil.copytree(live.parent, kept.parent, ignore=shutil.ignore_patterns("*-shm"))
+    if not checkpointed:
+        await store.close()
+    return Recorded(kept, states, lengths)
+
+
+def reopened(path: Path) -> tuple[int, State]:
+    """The revision and the entries of the store as it is read now."""
+    file = LogFile(path)
+    try:
+        rows = file.load()
+        present: State = {}
+        for row in rows:
+            if row.value is None:
+                present.pop(row.key)
+            else:
+                present[row.key] = row.value
+        return max(rows[-1].revision if rows else 0, file.compacted), present
+    finally:
+        file.close()
+
+
+def variants(recorded: Recorded, name: str, scratch: Path, offsets: Iterator[int]) -> Iterator[tuple[int, Path]]:
+    """For each offset a fresh copy of the store, whose file `name` (left out here) the caller then writes."""
+    for offset in offsets:
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.copytree(recorded.path.parent, scratch, ignore=shutil.ignore_patterns(name))
+        yield offset, scratch / name
+
+
+def offsets(length: int, every: bool) -> Iterator[int]:
+    """Every offset, or a sample that is the same each time."""
+    return iter(range(length) if every else sorted(random.Random(1).sample(range(length), SAMPLED)))
+
+
+each = pytest.mark.parametrize(
+    "every", [False, pytest.param(True, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=["sampled", "every"]
+)
+
+
+@each
+@pytest.mark.parametrize("rest", ["missing", "garbage", "zeros"])
+def test_a_torn_write_at_any_byte_of_the_journal_loses_no_answered_commit(
+    tmp_path: Path, rest: str, every: bool
+) -> None:
+    recorded = asyncio.run(record(tmp_path))
+    whole, rng = recorded.journal, random.Random(2)
+    for offset, journal in variants(recorded, "store.db-wal", tmp_path / "torn", offsets(len(whole), every)):
+        lost = len(whole) - offset
+        journal.write_bytes(
+            whole[:offset] + {"missing": b"", "garbage": rng.randbytes(lost), "zeros": bytes(lost)}[rest]
+        )
+        answered = recorded.answered(offset)
+        mark = Mark(Mark.beside(journal.with_name("store.db")))
+        mark.revision = answered
+        mark.close()
+        revision, present = reopened(journal.with_name("store.db"))
+        assert revision >= answered, offset
+        assert present == recorded.states[revision], offset
+
+
+@each
+def test_damage_to_what_was_synced_is_said_wherever_it_is_in_the_journal(tmp_path: Path, every: bool) -> None:
+    recorded = asyncio.run(record(tmp_path))
+    assert damaged_at_each(recorded, "store.db-wal", tmp_path / "damaged", every) > SAMPLED / 2
+
+
+@each
+def test_damage_is_said_wherever_it_is_in_the_file(tmp_path: Path, every: bool) -> None:
+    recorded = asyncio.run(record(tmp_path, checkpointed=True))
+    assert not recorded.path.with_name("store.db-wal").exists()
+    assert damaged_at_each(recorded, "store.db", tmp_path / "damaged", every) > SAMPLED / 20
+
+
+def damaged_at_each(recorded: Recorded, name: str, scratch: Path, every: bool) -> int:
+    """Change one byte at each offset: the store says that it is damaged (how often is returned), or all is there."""
+    whole, said = recorded.path.with_name(name).read_bytes(), 0
+    for offset, file in variants(recorded, name, scratch, offsets(len(whole), every)):
+        file.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xA5]) + whole[offset + 1 :])
+        try:
+            found = reopened(scratch / "store.db")
+        except StoreError as error:
+            assert "naru restore" in str(error) or "use the version that wrote it" in str(error)
+            said += 1
+        else:
+            assert found == (len(recorded.states) - 1, recorded.states[-1]), offset
+    return said
+
+
+def test_a_journal_that_is_gone_is_said(tmp_path: Path) -> None:
+    recorded = asyncio.run(record(tmp_path))
+    recorded.path.with_name("store.db-wal").unlink()
+    with pytest.raises(StoreError, match=r"its last revision is 0, and 8 was answered already.*naru restore"):
+        reopened(recorded.path)
+
+
+WRITER = """
+import asyncio, os, pathlib, sys
+from controlplane.store.sqlite import SqliteStore
+
+async def client(store, key, counter):
+    while True:
+        counter += 1
+        present = store.get(key)
+        await store.commit(key, present.revision if present else 0, None if counter % 5 == 0 else b"%d" % counter)
+        os.write(1, f"{key} {counter}\\n".encode())
+
+async def main(path, *counters):
+    store = await SqliteStore.open(pathlib.Path(path))
+    async with asyncio.TaskGroup() as group:
+        for number, counter in enumerate(counters):
+            group.create_task(client(store, f"//pods/a/{number}", int(counter)))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+CLIENTS = 30
+
+
+@pytest.mark.parametrize(
+    "rounds", [5, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=["some", "many"]
+)
+def test_kill_9_in_the_middle_of_group_commits_loses_no_answered_one(tmp_path: Path, rounds: int) -> None:
+    """Each client makes its key count, and deletes it at every fifth step: the last answered is there, or one more."""
+    path, rng, answered = tmp_path / "store.db", random.Random(), [0] * CLIENTS
+
+    def stands(counter: int) -> bytes | None:
+        return None if counter % 5 == 0 else b"%d" % counter
+
+    for _ in range(rounds):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), *map(str, answered)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        left = rng.randint(1, 2000)
+        for line in writer.stdout:
+            left -= 1
+            if left == 0:
+                os.kill(writer.pid, 9)
+            key, counter = line.split()
+            answered[int(key.rpartition("/")[2])] = int(counter)
+        assert writer.wait() == -9
+        _, present = reopened(path)
+        for number, counter in enumerate(answered):
+            found = present.get(f"//pods/a/{number}")
+            assert found in (stands(counter), stands(counter + 1)), f"{number}: answered {counter}, found {found!r}"
+            answered[number] += found != stands(counter)
