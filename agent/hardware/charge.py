@@ -7,6 +7,7 @@ well, so the effective one is the smallest along the way up.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -76,6 +77,7 @@ class Cgroups:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self.v1, self.v2 = memory_mounts(tree.read("/proc/self/mountinfo").text or "")
+        self._limit = functools.cache(tree.read)  # those further up hold for many
 
     @property
     def mode(self) -> str:
@@ -86,7 +88,11 @@ class Cgroups:
 
     def of(self, pid: int | str) -> MemoryCgroup | None:
         """The cgroup that is charged for a process. None where its files can't be reached from here."""
-        version, path = memory_path(self._tree.read(f"/proc/{pid}/cgroup").text or "")
+        return self.named(self._tree.read(f"/proc/{pid}/cgroup").text or "")
+
+    def named(self, cgroup: str) -> MemoryCgroup | None:
+        """The one that the text of a /proc/PID/cgroup names."""
+        version, path = memory_path(cgroup)
         mount, files = (self.v1, V1) if version == 1 else (self.v2, V2)
         if mount is None or not path or ".." in path:  # above the root of our own cgroup namespace
             return None
@@ -126,7 +132,7 @@ class Cgroups:
 
     def limit(self, cgroup: MemoryCgroup) -> Fact:
         """The smallest limit from the cgroup up; the evidence is the file that set it."""
-        reads = [self._tree.read(f"{directory}/{cgroup.files.limit}") for directory in cgroup.ancestors()]
+        reads = [self._limit(f"{directory}/{cgroup.files.limit}") for directory in cgroup.ancestors()]
         known = [(value, read) for read in reads if (value := number(read)) is not None and value < UNLIMITED]
         if known:
             value, read = min(known, key=lambda pair: pair[0])

@@ -1,39 +1,49 @@
 """The layers of this machine as one document, made when somebody asks and kept until something has changed.
 
-Reading blocks (files, netlink), so it runs in one thread of its own, where readers also come one after another. Who asks
-while it runs gets the same answer. A document lives until the kernel speaks of a device, an address, a route, a neighbour
-or a rule, and FRESH seconds at most, because processes and counters change without a word. Between two questions nothing is
-done at all: after its first word the kernel is not listened to until somebody asks again.
+    files, netlink ──beneath──┐
+    engine ───────────────────┼──▶ document
+    nft's rules ──────────────┘
+
+The three are asked at once. Reading files blocks, so it runs in one thread of its own, where readers also come one after
+another. Who asks while it runs gets the same answer. A document lives until the kernel speaks of a device, an address, a
+route, a neighbour or a rule, and FRESH seconds at most, because processes and counters change without a word. Between two
+questions nothing is done at all: after its first word the kernel is not listened to until somebody asks again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
+from agent.hardware.beneath import observe_floors
 from agent.hardware.claims import Claims, observe_claims
 from agent.hardware.events import Changes
 from agent.hardware.evidence import Tree
 from agent.hardware.findings import Findings
-from agent.hardware.guests import observe_guests
-from agent.hardware.host import observe_host
-from agent.hardware.links import observe_links
 from agent.hardware.nat import Read, observe_nat, read_rules
-from agent.hardware.processes import observe_processes
+from agent.hardware.processes import Process, observe_processes
 from agent.hardware.runtimes import Engine, observe_runtimes, pods_by_container
-from agent.hardware.spaces import observe_spaces
 from agent.hardware.view import NodeView
-from agent.hardware.virtualization import observe_virtualization
 from agent.runtime.protocol import EngineError, EngineInfo
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.meta_v1.types import ObjectMeta
 
 log = structlog.get_logger(__name__)
 FRESH = 2.0
+
+
+class Beneath(NamedTuple):
+    """What the kernel told by itself, before the engine and the rules are laid over it."""
+
+    tree: Tree
+    findings: Findings
+    processes: dict[int, Process]
 
 
 class Discovery:
@@ -74,9 +84,9 @@ class Discovery:
         if self._changes:
             self._changes.close()
         self._changes = Changes(asyncio.get_running_loop())  # from before anything is read: no change is missed
-        engine, rules = await asyncio.gather(self._ask(), self._rules())
-        claims = Claims.of(self._view)
-        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._observe, engine, rules, claims)
+        aside = functools.partial(asyncio.get_running_loop().run_in_executor, self._thread)
+        beneath, engine, rules = await asyncio.gather(aside(self._beneath), self._ask(), self._rules())
+        made = await aside(self._document, beneath, engine, rules, Claims.of(self._view))
         self._kept = began, made
         return made
 
@@ -97,15 +107,16 @@ class Discovery:
 
     async def _rules(self) -> Read | None:
         """What nft says; None for a captured machine, which is not this one."""
-        return await asyncio.to_thread(read_rules) if self._view.root == Path("/") else None
+        return await read_rules() if self._view.root == Path("/") else None
 
-    def _observe(self, engine: Engine | None, rules: Read | None, claims: Claims) -> Layers:
+    def _beneath(self) -> Beneath:
         tree, findings = Tree(self._view.root), Findings()
-        observe_host(tree, findings)
-        observe_virtualization(tree, findings)
         processes = observe_processes(tree)
-        observe_links(tree, observe_spaces(tree, processes.values()), findings)
-        observe_guests(tree, processes.values(), findings)
+        observe_floors(tree, findings, processes, processes.values())
+        return Beneath(tree, findings, processes)
+
+    def _document(self, beneath: Beneath, engine: Engine | None, rules: Read | None, claims: Claims) -> Layers:
+        tree, findings, processes = beneath
         listed = engine.listed if engine else ()
         pods = pods_by_container(listed)
         containers = observe_runtimes(tree, processes, engine, pods, findings)

@@ -7,6 +7,7 @@ counter counts connections. Which object made a rule of ours its chain's name te
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -88,22 +89,24 @@ def observe_nat(tree: Tree, findings: Findings, read: Read, table: str = "") -> 
     lay_out([*rules, *legacy], findings, table)
 
 
-def read_rules() -> Read:
-    """Ask nft."""
+async def read_rules() -> Read:
+    """Ask nft, for both of its forms at once."""
     if shutil.which("nft") is None:
         return Read([], "nft is not installed")
-    told = []
-    for arguments in (["-j"], ["-a"]):
-        try:
-            done = subprocess.run(
-                ["nft", *arguments, "list", "ruleset"], capture_output=True, timeout=SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Read([], str(error))
-        if done.returncode:
-            return Read([], done.stderr.decode(errors="replace").strip() or f"nft ended with {done.returncode}")
-        told.append(done.stdout)
-    return Read(rules_of(told[0], told[1].decode(errors="replace")))
+    try:
+        asked = [asyncio.to_thread(_listed, form) for form in ("-j", "-a")]
+        document, listing = await asyncio.gather(*asked)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Read([], str(error))
+    return Read(rules_of(document, listing.decode(errors="replace")))
+
+
+def _listed(form: str) -> bytes:
+    """All rules; OSError with what nft says where it refuses."""
+    done = subprocess.run(["nft", form, "list", "ruleset"], capture_output=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        raise OSError(done.stderr.decode(errors="replace").strip() or f"nft ended with {done.returncode}")
+    return done.stdout
 
 
 def rules_of(document: bytes, listing: str) -> list[NatRule]:

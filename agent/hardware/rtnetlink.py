@@ -6,8 +6,6 @@ questions in every pod. Here the answers are only taken apart. What makes no sen
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
@@ -27,6 +25,7 @@ ROUTES = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}  # the 
 LOCAL_TABLE, CACHED = 255, 0x200
 PERMANENT, SELF = 0x80, 0x02  # NUD_PERMANENT: a port's own address; NTF_SELF: of the device, not of its bridge
 TAP = b"\2"  # IFLA_TUN_TYPE
+FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}  # by the bytes of an address
 
 
 class Interface(NamedTuple):
@@ -248,6 +247,5 @@ def _hardware(value: bytes | None) -> str:
 
 
 def _address(value: bytes | None) -> str:
-    with contextlib.suppress(ValueError):
-        return str(ipaddress.ip_address(value or b""))
-    return ""
+    family = FAMILIES.get(len(value or b""))
+    return socket.inet_ntop(family, value) if family and value else ""

@@ -206,7 +206,7 @@ def _namespace(kind: str, value: int, pid: int, host: Mapping[str, int], pod: Co
 def _charged(tree: Tree, cgroups: Cgroups, inside: Inside) -> list[Fact]:
     """Its cgroup, what that is charged for memory and the limit of it."""
     mode = fact("cgroupMode", cgroups.mode, Evidence(source="/proc/self/mountinfo", value=cgroups.mode))
-    cgroup = cgroups.of(inside.first.pid)
+    cgroup = cgroups.named(inside.first.cgroup)
     source = inside.first.path("cgroup")
     if cgroup is None:
         return [mode, fact("cgroup", None, Evidence(source=source), note="outside of what can be seen from here")]

@@ -222,7 +222,7 @@ def test_conntrack_is_counted_as_the_kernel_counts_it() -> None:
 def test_our_nat_rules_and_dockers_are_those_of_nft() -> None:
     def compare() -> list[str]:
         findings = Findings()
-        observe_nat(Tree(), findings, read_rules())
+        observe_nat(Tree(), findings, asyncio.run(read_rules()))
         mine = {(p.id.split("/")[1], p.id.split("/")[2]) for p in findings.parts if not p.id.startswith("nat/legacy")}
         shown, table = set(), ""
         for line in told("nft", "-a", "list", "ruleset").splitlines():

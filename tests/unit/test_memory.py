@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.hardware import evidence
 from agent.hardware.charge import Cgroups, memory_mounts, memory_path
 from agent.hardware.evidence import Tree
 from agent.hardware.memory import observe_memory
@@ -199,12 +199,14 @@ def test_the_commit_limit_is_not_called_one_where_it_does_not_bind(tmp_path: Pat
 def test_what_is_not_permitted_is_said_and_never_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = tree_of(tmp_path, pod_files())
 
-    def refusing(path: str, *args: object, **kwargs: object) -> object:
+    real = os.open
+
+    def refusing(path: str, flags: int) -> int:
         if path.endswith(("/1/smaps_rollup", "/8/smaps_rollup")):
             raise PermissionError(13, "Permission denied")
-        return open(path, *args, **kwargs)  # type: ignore[call-overload]
+        return real(path, flags)
 
-    monkeypatch.setattr(evidence, "open", refusing, raising=False)
+    monkeypatch.setattr(os, "open", refusing)
     memory = observe_memory(tree)
     share = memory.part("process/1").fact("proportional")  # type: ignore[union-attr]
     assert share is not None and (share.value, share.note) == (None, "not permitted")

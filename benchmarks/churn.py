@@ -1,0 +1,103 @@
+"""A store that churns: `python -m benchmarks.churn [--updates N] [--objects N] [--bytes N] [--clients N]`.
+
+Some clients update a fixed set of objects, each waiting for its answer. Told are the bytes on disk over time (file and
+journal) beside those of the objects themselves, and how long commits took: a pause is a commit that waited for something else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import pathlib
+import tempfile
+import time
+from array import array
+from collections.abc import Sequence
+
+import uvloop
+
+from controlplane.store.sqlite import SqliteStore
+
+REPORTS = 10
+TIMES_LIVE, LONGEST_PAUSE = 3.0, 50.0  # the budgets: size by live data, milliseconds
+
+
+def on_disk(path: pathlib.Path) -> int:
+    """Bytes of the store's file and its journal."""
+    return sum(found.stat().st_size for end in ("", "-wal") if (found := path.with_name(path.name + end)).exists())
+
+
+def told(latencies: Sequence[float]) -> str:
+    """Milliseconds as p50, p99, p99.9 and the longest."""
+    ordered = sorted(latencies)
+    points = [ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.99, 0.999, 1)]
+    return "p50 {:.2f}  p99 {:.2f}  p99.9 {:.2f}  max {:.1f} ms".format(*(p * 1000 for p in points))
+
+
+class Churn:
+    """The clients and what they have seen."""
+
+    def __init__(self, store: SqliteStore, objects: int, size: int) -> None:
+        self._store, self._size = store, size
+        self._keys = [f"//configmaps/default/object-{number}" for number in range(objects)]
+        self.latencies = array("d")
+
+    async def run(self, updates: int, clients: int) -> None:
+        """So many updates by so many clients, each with objects of its own."""
+        shares = [self._keys[first::clients] for first in range(clients)]
+        await asyncio.gather(*(self._client(keys, updates // clients) for keys in shares))
+
+    async def _client(self, keys: Sequence[str], updates: int) -> None:
+        for number in range(updates):
+            key, value = keys[number % len(keys)], os.urandom(self._size)
+            present = self._store.get(key)
+            begun = time.perf_counter()
+            await self._store.commit(key, present.revision if present else 0, value)
+            self.latencies.append(time.perf_counter() - begun)
+
+
+async def bench(path: pathlib.Path, updates: int, objects: int, size: int, clients: int) -> None:
+    """Churn in parts, and tell of each."""
+    store = await SqliteStore.open(path)
+    try:
+        churn, live, begun, largest = Churn(store, objects, size), objects * size, time.monotonic(), 0
+        print(f"{objects} objects of {size} bytes ({live / 1e6:.2f} MB), {updates} updates by {clients} clients")
+        seen = array("d")
+        for part in range(1, REPORTS + 1):
+            churn.latencies = array("d")
+            await churn.run(updates // REPORTS, clients)
+            seen.extend(churn.latencies)
+            bytes_now = on_disk(path)
+            largest = max(largest, bytes_now)
+            share = f"{bytes_now / 1e6:.2f} MB, {bytes_now / live:.2f} x live"
+            print(
+                f"{updates * part // REPORTS:>9}  {time.monotonic() - begun:6.1f} s  {share:24}  {told(churn.latencies)}"
+            )
+        print(
+            f"all: {len(seen) / (time.monotonic() - begun):.0f} commits/s, {told(seen)}, at most {largest / live:.2f} x live"
+        )
+        pauses = sum(latency * 1000 > LONGEST_PAUSE for latency in seen)
+        print(f"commits longer than {LONGEST_PAUSE:.0f} ms: {pauses}")
+        await store.compact(store.revision)  # what the control plane asks for five minutes later
+        end = on_disk(path)
+        print(f"end: {end / 1e6:.2f} MB, {end / live:.2f} x live (budget {TIMES_LIVE:.0f})")
+    finally:
+        await store.close()
+
+
+def main() -> None:
+    """Read the options and churn in a directory that is gone afterwards."""
+    parser = argparse.ArgumentParser(prog="benchmarks.churn", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--updates", type=int, default=1_000_000)
+    parser.add_argument("--objects", type=int, default=100)
+    parser.add_argument("--bytes", type=int, default=4000, help="of each object")
+    parser.add_argument("--clients", type=int, default=20)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "store.db"
+        uvloop.run(bench(path, options.updates, options.objects, options.bytes, options.clients))
+
+
+if __name__ == "__main__":
+    main()
