@@ -26,8 +26,6 @@ from kubeapi.clock import SystemClock
 from naru.config import ClusterConfig
 from naru.processes import spare_collector, tell_ready
 
-HISTORY = 10_000  # revisions kept for watches and older lists
-
 
 @contextlib.asynccontextmanager
 async def control_plane(data_dir: pathlib.Path, config: ClusterConfig, controllers: str) -> AsyncIterator[None]:
@@ -41,8 +39,12 @@ async def control_plane(data_dir: pathlib.Path, config: ClusterConfig, controlle
             user, groups = ADMIN
             client = Client(server, registry, "naru-controllers", user=user, groups=groups)
 
-            async def compact() -> None:
-                await store.compact(store.revision - HISTORY)
+            compacted_next = store.revision
+
+            async def compact() -> None:  # to where the store was when this was called last
+                nonlocal compacted_next
+                revision, compacted_next = compacted_next, store.revision
+                await store.compact(revision)
 
             manager = Manager(
                 client,

@@ -21,6 +21,7 @@ from controlplane.store.protocol import Entry, StoreError
 
 APPLICATION, FORMAT = 0x6E617275, 1  # "naru"
 BUSY_MILLISECONDS = 5000
+CHECKPOINT, JOURNAL = 250, 4 << 20  # pages after which the journal goes to the file; bytes that it keeps after a burst
 VACUUMED = 100  # pages given back to the file system at a time
 # A row without a value is a deletion. `previous` is the revision of the key's row before, 0 for none.
 SCHEMA = """
@@ -94,6 +95,8 @@ class LogFile:
                 self._identify()
                 self._writing.execute("PRAGMA journal_mode = WAL")
                 self._writing.execute("PRAGMA synchronous = FULL")
+                self._writing.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+                self._writing.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
                 self._writing.executescript(SCHEMA)
                 self._reading = self._connect()
         except BaseException:

@@ -246,3 +246,20 @@ async def test_compaction_gives_room_back(store: SqliteStore, tmp_path: pathlib.
     await store.compact(store.revision)
     assert on_disk(tmp_path / "store.db") < 3 * 20_000
     assert store.list("//pods/").entries[0].revision == 300
+
+
+async def test_a_store_that_churns_takes_no_more_than_three_times_its_objects(tmp_path: pathlib.Path) -> None:
+    objects, size, rounds = 100, 4000, 100
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path)
+    try:
+        keys = [f"//pods/a/{number}" for number in range(objects)]
+        for turn in range(rounds):
+            values = [(key, store.get(key)) for key in keys]
+            await asyncio.gather(*(store.commit(k, e.revision if e else 0, b"%d" % turn * size) for k, e in values))
+            assert path.stat().st_size < 3 * objects * size * 2
+        await store.compact(store.revision)
+        assert on_disk(path) < 1.5 * objects * size * 2
+        assert {entry.value for entry in store.list("//pods/").entries} == {b"99" * size}
+    finally:
+        await store.close()
