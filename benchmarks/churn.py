@@ -1,7 +1,7 @@
 """A store that churns: `python -m benchmarks.churn [--updates N] [--objects N] [--bytes N] [--clients N]`.
 
-Some clients update a fixed set of objects, each waiting for its answer. Told are the bytes on disk over time (file and
-journal) beside those of the objects themselves, and how long commits took: a pause is a commit that waited for something else.
+Some clients update a fixed set of objects, each waiting for its answer. Told are the bytes on disk over time, the
+file's and its journal's, beside those of the objects, and how long commits took: a pause is one that waited for other work.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ REPORTS = 10
 TIMES_LIVE, LONGEST_PAUSE = 3.0, 50.0  # the budgets: size by live data, milliseconds
 
 
-def on_disk(path: pathlib.Path) -> int:
-    """Bytes of the store's file and its journal."""
-    return sum(found.stat().st_size for end in ("", "-wal") if (found := path.with_name(path.name + end)).exists())
+def sizes(path: pathlib.Path, live: int) -> str:
+    """The store's file and its journal, and both beside the live data."""
+    file, journal = (path.with_name(path.name + end) for end in ("", "-wal"))
+    kept, waits = file.stat().st_size, journal.stat().st_size if journal.exists() else 0
+    return f"{kept / 1e6:.2f} + {waits / 1e6:.2f} MB, {kept / live:.2f} + {waits / live:.2f} x live"
 
 
 def told(latencies: Sequence[float]) -> str:
@@ -61,27 +63,20 @@ async def bench(path: pathlib.Path, updates: int, objects: int, size: int, clien
     """Churn in parts, and tell of each."""
     store = await SqliteStore.open(path)
     try:
-        churn, live, begun, largest = Churn(store, objects, size), objects * size, time.monotonic(), 0
+        churn, live, begun = Churn(store, objects, size), objects * size, time.monotonic()
         print(f"{objects} objects of {size} bytes ({live / 1e6:.2f} MB), {updates} updates by {clients} clients")
         seen = array("d")
         for part in range(1, REPORTS + 1):
             churn.latencies = array("d")
             await churn.run(updates // REPORTS, clients)
             seen.extend(churn.latencies)
-            bytes_now = on_disk(path)
-            largest = max(largest, bytes_now)
-            share = f"{bytes_now / 1e6:.2f} MB, {bytes_now / live:.2f} x live"
-            print(
-                f"{updates * part // REPORTS:>9}  {time.monotonic() - begun:6.1f} s  {share:24}  {told(churn.latencies)}"
-            )
-        print(
-            f"all: {len(seen) / (time.monotonic() - begun):.0f} commits/s, {told(seen)}, at most {largest / live:.2f} x live"
-        )
+            when = f"{updates * part // REPORTS:>9}  {time.monotonic() - begun:6.1f} s"
+            print(f"{when}  {sizes(path, live):42}  {told(churn.latencies)}")
+        print(f"all: {len(seen) / (time.monotonic() - begun):.0f} commits/s, {told(seen)}")
         pauses = sum(latency * 1000 > LONGEST_PAUSE for latency in seen)
         print(f"commits longer than {LONGEST_PAUSE:.0f} ms: {pauses}")
         await store.compact(store.revision)  # what the control plane asks for five minutes later
-        end = on_disk(path)
-        print(f"end: {end / 1e6:.2f} MB, {end / live:.2f} x live (budget {TIMES_LIVE:.0f})")
+        print(f"end: {sizes(path, live)} (budget {TIMES_LIVE:.0f} x)")
     finally:
         await store.close()
 
