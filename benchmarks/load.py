@@ -1,4 +1,4 @@
-"""The API under load: `python -m benchmarks.load [--seconds S]`; a control plane as people start it, asked by wrk over HTTPS.
+"""The API under load: `python -m benchmarks.load [--seconds S]`; a control plane as people start it, asked over HTTPS.
 
 A line per verb and number of clients: requests/s, latency by the client's clock, and the server's processor time a request.
 Then how long a watcher waits for a change after its writer was answered, with as many watchers as clients. wrk shares the

@@ -8,6 +8,7 @@ settled before the server adds its own: what admission and allocation give is no
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -74,6 +76,7 @@ class Writer:
 
     def __init__(self, store: Store, admission: Admission, clock: Clock, rng: Random) -> None:
         self.store, self.admission, self.clock, self.rng = store, admission, clock, rng
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def decode(self, kind: Kind, body: bytes, options: Options) -> tuple[Any, list[str]]:
         """The object in a JSON body, and the warnings about it."""
@@ -136,19 +139,22 @@ class Writer:
     ) -> Written:
         """Replace the target's object by `change(current)`.
 
-        Raises 404 when there is none, 409 when the wanted object names another resourceVersion.
+        Raises 404 when there is none, 409 when the wanted object names another resourceVersion. Changes of one object take
+        turns: of a hundred at once ninety-nine would lose, and begin anew, and ninety-eight of them lose again.
         """
-        while True:  # each turn more means that somebody else got on
-            entry = self.store.get(target.key)
-            if entry is None:
-                raise target.not_found()
-            current = Current(target.kind, entry)
-            wanted = change(current)
-            with _saying(wanted.warnings) as said:
-                try:
-                    return await self._replace(target, current, wanted, said, options, subresource)
-                except Conflict:
-                    continue
+        turn = self._turns.setdefault(target.key, asyncio.Lock())
+        async with turn:
+            while True:  # each round more means that a create or delete, which take no turns, came between
+                entry = self.store.get(target.key)
+                if entry is None:
+                    raise target.not_found()
+                current = Current(target.kind, entry)
+                wanted = change(current)
+                with _saying(wanted.warnings) as said:
+                    try:
+                        return await self._replace(target, current, wanted, said, options, subresource)
+                    except Conflict:
+                        continue
 
     async def _replace(
         self,
