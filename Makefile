@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+STORIES ?= 10000
 export DATA_DIR ?= /var/lib/naru
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo down check test test-page bench bench-vm
+.PHONY: help setup engine images demo down check test test-page soak bench bench-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +37,9 @@ test: images ## every test but those of test-page
 test-page: images ## the page on a whole cluster, in a real browser
 	@scripts/test_packages.sh
 	@$(BIN)/pytest -m page
+
+soak: setup ## 10,000 simulated stories of a cluster under faults; goes on where it was interrupted
+	@$(BIN)/naru simulate --stories $(STORIES) --quiet --journal build/soak.jsonl
 
 bench: images ## ours beside the bare engine, measured: some minutes
 	@$(SUDO) $(BIN)/python -m benchmarks

@@ -42,7 +42,7 @@ from kubeapi.client.recorder import Recorder, reference_of
 from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import Node, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
-from kubeapi.errors import ApiError
+from kubeapi.errors import ApiError, passes
 from kubeapi.meta_v1.types import ObjectMeta
 
 if TYPE_CHECKING:
@@ -297,11 +297,12 @@ class Agent:
             try:
                 await self._client.delete(Pod, meta.name, meta.namespace, grace=0, uid=meta.uid)
                 return
-            except ApiError as error:
-                if error.code not in (404, 409):
-                    log.warning("pod not forgotten", pod=f"{meta.namespace}/{meta.name}", why=error.message)
-                return
-            except OSError:
+            except (ApiError, OSError) as error:
+                if not passes(error):
+                    assert isinstance(error, ApiError)
+                    if error.code not in (404, 409):
+                        log.warning("pod not forgotten", pod=f"{meta.namespace}/{meta.name}", why=error.message)
+                    return
                 await asyncio.sleep(RETRY)
 
     def _say(self, pod: Pod, path: str, type_: str, reason: str, message: str) -> None:

@@ -30,7 +30,7 @@ from kubeapi.core_v1.types import (
     NodeStatus,
     NodeSystemInfo,
 )
-from kubeapi.errors import ApiError
+from kubeapi.errors import ApiError, passes
 from kubeapi.meta_v1.types import ObjectMeta, OwnerReference
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class NodeKeeper:
         self._turning = asyncio.Lock()
 
     async def register(self) -> Node:
-        """The Node in the API, made if there is none; waits for a server that is out of reach."""
+        """The Node in the API, made if there is none; waits for a server that is out of reach or can't write."""
         labels = {
             "kubernetes.io/hostname": self.machine.hostname,
             "kubernetes.io/os": "linux",
@@ -187,7 +187,9 @@ class NodeKeeper:
                     if error.reason != "AlreadyExists":
                         raise
                     return await self._client.get(Node, self.name)
-            except OSError as error:
+            except (ApiError, OSError) as error:
+                if not passes(error):
+                    raise
                 log.info("node not registered yet", why=str(error))
                 await asyncio.sleep(RETRY)
 

@@ -1,8 +1,8 @@
 """Pod statuses on their way to the API: the latest of each pod, written in the background, so that no heal waits for it.
 
 A status that comes while another of the same pod is being written takes its place in the queue: only the newest counts. A
-server out of reach is tried again; an object that changed meanwhile is read again, and conditions of others are kept. What
-somebody else wrote over the node's own (a control plane that had written the node off) is set right.
+server out of reach, or one that can't write, is tried again; an object that changed meanwhile is read again, and conditions
+of others are kept. What another wrote over the node's own (a control plane that had written the node off) is set right.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 from agent.status import OWNED
 from kubeapi.client.client import Client
 from kubeapi.core_v1.types import Pod, PodCondition, PodStatus
-from kubeapi.errors import ApiError
+from kubeapi.errors import ApiError, passes
 
 log = structlog.get_logger()
 PAUSE = 0.5
@@ -85,7 +85,13 @@ class Reporter:
                 made = await self._client.update_status(wanted)
                 self._told[meta.uid] = int(made.metadata.resource_version), status
                 return made
-            except ApiError as error:
+            except (ApiError, OSError) as error:
+                if passes(error):
+                    if meta.uid in self._latest:  # newer words wait: say those
+                        return known
+                    await asyncio.sleep(PAUSE)
+                    continue
+                assert isinstance(error, ApiError)  # an OSError passes
                 if error.code == 404:
                     return None
                 if error.code != 409:
@@ -95,18 +101,14 @@ class Reporter:
                 if found is None:
                     return None
                 known = found
-            except OSError:
-                if meta.uid in self._latest:  # newer words wait: say those
-                    return known
-                await asyncio.sleep(PAUSE)
 
     async def _read(self, pod: Pod) -> Pod | None:
         while True:
             try:
                 found = await self._client.get(Pod, pod.metadata.name, pod.metadata.namespace)
-            except ApiError:
-                return None
-            except OSError:
+            except (ApiError, OSError) as error:
+                if not passes(error):
+                    return None
                 await asyncio.sleep(PAUSE)
                 continue
             return found if found.metadata.uid == pod.metadata.uid else None

@@ -39,6 +39,12 @@ class ApiError(Exception):
         return body | {"code": self.code}
 
 
+def passes(error: ApiError | OSError) -> bool:
+    """Whether a failure says nothing against what was asked, only that it can't be done just now (no way to the server, a
+    full disk, too many requests): worth another try."""
+    return isinstance(error, OSError) or error.code >= 500 or error.code == 429
+
+
 def shown(value: Any) -> str:
     """A value as Go prints it in field errors: text quoted, everything else as JSON."""
     return orjson.dumps(value).decode()

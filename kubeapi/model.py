@@ -68,18 +68,22 @@ _SHARED = frozenset({str, int, bool, float, bytes, datetime, type(None)})  # nev
 
 
 def _copied(value: Any) -> Any:
-    """A deep copy of what models are made of, a third of what `copy.deepcopy` takes: it needs no memory of cycles."""
-    if isinstance(value, BaseModel):
-        copy = value.__copy__()
-        for name, field in copy.__dict__.items():
-            if type(field) not in _SHARED:
-                copy.__dict__[name] = _copied(field)
-        return copy
-    if isinstance(value, list):
-        return [v if type(v) in _SHARED else _copied(v) for v in value]
-    if isinstance(value, dict):
-        return {k: v if type(v) in _SHARED else _copied(v) for k, v in value.items()}
-    return value
+    """A deep copy of what models are made of, a fifth of what `copy.deepcopy` takes: it needs no memory of cycles, most
+    lists and maps of an object are empty, and models of ours have neither extra nor private attributes."""
+    cls = type(value)
+    if cls is list:
+        return [v if type(v) in _SHARED else _copied(v) for v in value] if value else []
+    if cls is dict:
+        return {k: v if type(v) in _SHARED else _copied(v) for k, v in value.items()} if value else {}
+    if not isinstance(value, BaseModel):
+        return value
+    copy = object.__new__(cls)
+    fields = {k: v if type(v) in _SHARED else _copied(v) for k, v in value.__dict__.items()}
+    object.__setattr__(copy, "__dict__", fields)
+    object.__setattr__(copy, "__pydantic_fields_set__", {*value.__pydantic_fields_set__})
+    object.__setattr__(copy, "__pydantic_extra__", None)
+    object.__setattr__(copy, "__pydantic_private__", None)
+    return copy
 
 
 def always(make: Callable[[], Any], alias: str | None = None) -> Any:

@@ -3,59 +3,59 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import logging
-import os
-import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from naru.simulation.deeds import Deed
+    from naru.simulation.story import Outcome
 
 SUMMARY = "run a simulated cluster under faults from a seed, and check that all held"
-ORDER = "0"  # sets of text have an order of their own in each process, unless this says which
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The story's seed and size."""
+    """The stories' seeds and size."""
     parser.add_argument("--seed", type=int, default=0, help="the first story's seed (%(default)s)")
     parser.add_argument("--stories", type=int, default=1, help="so many stories, each with the next seed (%(default)s)")
     parser.add_argument("--nodes", type=int, default=3, help="nodes of the cluster (%(default)s)")
-    parser.add_argument("--hours", type=float, default=0.1, help="virtual hours in which things happen (%(default)s)")
+    parser.add_argument("--hours", type=float, default=1 / 60, help="virtual hours in which things happen (a minute)")
+    parser.add_argument("--jobs", type=int, default=0, help="so many processes (one per core)")
+    parser.add_argument("--journal", type=Path, help="a file of what was told, and need not be told again")
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing story as long as it is")
+    parser.add_argument("--quiet", action="store_true", help="tell of failing stories only, and how many there were")
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell the stories, one line each; a failing one is made shorter and printed, deed by deed."""
-    if os.environ.get("PYTHONHASHSEED") != ORDER:
-        os.environ["PYTHONHASHSEED"] = ORDER
-        os.execv(sys.executable, [sys.executable, "-m", "naru", *sys.argv[1:]])
-    import structlog
+    from naru.simulation.many import Journal, Size, shrunk, storytellers, tell_all
 
-    from naru.simulation.shrink import shrink
-    from naru.simulation.story import tell
-
-    logging.disable(logging.CRITICAL)  # what the parts complain of is what is being done to them
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    failed = 0
-    for seed in range(options.seed, options.seed + options.stories):
-        told = tell(seed, options.nodes, options.hours * 3600)
-        held = "held" if not told.wrong else "FAILED"
-        print(
-            f"seed {seed}: {held}: {len(told.deeds)} deeds, {told.revisions} commits, {told.seconds:.0f} s", flush=True
-        )
-        if not told.wrong:
-            continue
-        failed += 1
-        print(*(f"  {why}" for why in told.wrong), sep="\n", flush=True)
-        if not options.no_shrink:
-            deeds = shrink(told.deeds, functools.partial(_fails, seed, options.nodes))
-            print(f"  {len(deeds)} deeds suffice:", *(f"    {deed}" for deed in deeds), sep="\n", flush=True)
-    return 1 if failed else 0
+    size, begun = Size(options.nodes, options.hours * 3600), time.monotonic()
+    seeds = range(options.seed, options.seed + options.stories)
+    journal = Journal(options.journal, size) if options.journal else None
+    told = {seed: outcome for seed, outcome in (journal.told if journal else {}).items() if seed in seeds}
+    with storytellers(min(options.jobs, options.stories)) as pool:
+        for outcome in tell_all(pool, (seed for seed in seeds if seed not in told), size):
+            told[outcome.seed] = outcome
+            if journal:
+                journal.add(outcome)
+            if outcome.wrong or not options.quiet:
+                print(_line(outcome), *(f"  {why}" for why in outcome.wrong), sep="\n", flush=True)
+            if outcome.wrong and not options.no_shrink:
+                deeds = pool.submit(shrunk, outcome.seed, size, outcome.deeds).result()
+                print(f"  {len(deeds)} deeds suffice:", *(f"    {deed}" for deed in deeds), sep="\n", flush=True)
+    print(_summary(told.values(), time.monotonic() - begun))
+    return 1 if any(outcome.wrong for outcome in told.values()) else 0
 
 
-def _fails(seed: int, nodes: int, deeds: Sequence[Deed]) -> bool:
-    from naru.simulation.story import tell
+def _line(told: Outcome) -> str:
+    held = "held" if not told.wrong else "FAILED"
+    return f"seed {told.seed}: {held}: {len(told.deeds)} deeds, {told.revisions} commits, {told.seconds:.0f} s"
 
-    return bool(tell(seed, nodes, deeds=deeds).wrong)
+
+def _summary(told: Iterable[Outcome], seconds: float) -> str:
+    outcomes = list(told)
+    failed = sorted(outcome.seed for outcome in outcomes if outcome.wrong)
+    which = f"; these failed: {', '.join(map(str, failed))}" if failed else "; all held"
+    commits, hours = sum(o.revisions for o in outcomes), sum(o.seconds for o in outcomes) / 3600
+    return f"{len(outcomes)} stories, {commits} commits in {hours:.1f} virtual hours, {seconds:.0f} s{which}"

@@ -24,7 +24,7 @@ class MemoryStore:
         self._sorted: list[str] | None = []
         self._log: list[Change] = []
         self._forgotten = 0
-        self._watchers: set[asyncio.Event] = set()
+        self._watchers: dict[asyncio.Queue[Change], str] = {}  # and the prefix of what each wants to hear of
         self.full = False
         self.fault = ""
         self.on_commit: list[Callable[[Change], None]] = []  # told of each commit in the moment when it becomes durable
@@ -78,27 +78,26 @@ class MemoryStore:
         self._log.append(change)
         for tell in self.on_commit:
             tell(change)
-        for wake in self._watchers:
-            wake.set()
+        for queue, prefix in self._watchers.items():
+            if key.startswith(prefix):
+                queue.put_nowait(change)
         return entry
 
     async def watch(self, prefix: str, revision: int) -> AsyncGenerator[Change, None]:
         """As `Store` says."""
         if revision < self._forgotten:
             raise Compacted(revision, self._forgotten)
-        wake = asyncio.Event()
-        self._watchers.add(wake)
+        queue: asyncio.Queue[Change] = asyncio.Queue()
+        for change in self._log[revision - self._forgotten :]:
+            if change.key.startswith(prefix):
+                queue.put_nowait(change)
+        self._watchers[queue] = prefix
         try:
-            while True:
-                wake.clear()
-                for change in self._log[max(revision - self._forgotten, 0) :]:
-                    revision = change.revision
-                    if change.key.startswith(prefix):
-                        yield change
-                if revision >= self.revision:
-                    await wake.wait()
+            while change := await queue.get():
+                if change.revision > revision:
+                    yield change
         finally:
-            self._watchers.discard(wake)
+            del self._watchers[queue]
 
     async def compact(self, revision: int) -> None:
         """As `Store` says."""

@@ -17,6 +17,7 @@ from apscheduler.schedulers import base as apscheduler_base
 from apscheduler.triggers import interval as apscheduler_interval
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+RESTLESS = 100_000  # turns of the loop at one and the same time: somebody asks without a pause
 R = TypeVar("R")
 A = TypeVarTuple("A")
 
@@ -26,16 +27,26 @@ class StuckError(Exception):
 
 
 class Leap(selectors.DefaultSelector):
-    """Nothing to wait for but time: be there at once."""
+    """Nothing to wait for but time: be there at once. It counts the loop's turns, and those in which no time passed."""
 
-    passed = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed, self.turns, self._busy = 0.0, 0, 0
+        self.due: dict[asyncio.Future[None], int] = {}  # who waits for which turn
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready now; if nothing is, `timeout` seconds have passed."""
+        self.turns += 1
+        for come in [come for come, turn in self.due.items() if turn <= self.turns] if self.due else ():
+            del self.due[come]
+            come.set_result(None)
         if ready := super().select(0):
             return ready
         if timeout is None:
             raise StuckError("everything waits for something that will not come")
+        self._busy = 0 if timeout > 0 else self._busy + 1
+        if self._busy > RESTLESS:
+            raise StuckError(f"{RESTLESS} turns of the event loop, and no time has passed")
         self.passed += max(timeout, 0.0)
         return []
 
@@ -50,6 +61,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds of virtual time since the loop was made."""
         return self._leap.passed
+
+    async def turn(self, turns: int) -> None:
+        """Return in the event loop's so-and-so-many-th turn from now, whatever time passes until then."""
+        come: asyncio.Future[None] = self.create_future()
+        self._leap.due[come] = self._leap.turns + turns
+        try:
+            await come
+        finally:
+            self._leap.due.pop(come, None)
 
     def run_in_executor(self, executor: Any, func: Callable[[Unpack[A]], R], *args: *A) -> asyncio.Future[R]:
         """Call on the spot."""

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent import node as module
 from agent.node import LEASES, REPORT_EVERY, Machine, NodeKeeper, conditions, node_status, observe_machine
 from agent.runtime.protocol import EngineInfo
 from kubeapi.clock import FakeClock
@@ -116,6 +118,20 @@ async def test_a_node_that_is_there_is_adopted(api: Api, keeper: NodeKeeper) -> 
     there = Node(metadata=ObjectMeta(name="n", labels={"zone": "a"}))
     await api.create(there)
     assert (await keeper.register()).metadata.labels == {"zone": "a"}
+
+
+async def test_a_node_registers_once_a_full_disk_has_room(
+    api: Api, keeper: NodeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = api.create
+
+    async def full(obj: Any) -> Any:
+        monkeypatch.setattr(api, "create", create)
+        raise ApiError(500, "InternalError", "no space left on device")
+
+    monkeypatch.setattr(api, "create", full)
+    monkeypatch.setattr(module, "RETRY", 0)
+    assert (await keeper.register()).metadata.name == "n"
 
 
 async def test_the_status_is_written_when_it_turns_and_then_only_now_and_again(

@@ -115,3 +115,13 @@ async def test_a_server_that_is_away_is_tried_again(
     reporter.report(pod(), PodStatus(phase="Running"))
     await asyncio.wait_for(reporter.written("u"), 5)
     assert [s.phase for s in api.written] == ["Running"]
+
+
+async def test_a_status_that_a_full_disk_refuses_is_written_once_there_is_room(
+    api: Api, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE", 0)
+    api.fail = ApiError(500, "InternalError", "no space left on device")
+    reporter.report(pod(), PodStatus(phase="Running"))
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert [s.phase for s in api.written] == ["Running"]

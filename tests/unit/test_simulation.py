@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naru.simulation.deeds import Deed
+from naru.simulation.many import Journal, Size, storytellers
 from naru.simulation.shrink import shrink
-from naru.simulation.story import tell
-from naru.simulation.virtual import StuckError, virtually
+from naru.simulation.story import Outcome, tell
+from naru.simulation.virtual import StuckError, VirtualLoop, virtually
 
-SEEDS = 24
-STORY = (
-    "import json, sys; from naru.simulation.story import tell; print(json.dumps(tell(int(sys.argv[1]), seconds=90)))"
-)
+SEEDS = 200
+SIZE = Size(nodes=3, seconds=30.0)
+
+
+@pytest.fixture(scope="module")
+def told(request: pytest.FixtureRequest) -> Iterator[dict[int, Future[Outcome]]]:
+    """The stories that are asked for here, told by a process per core."""
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    seeds = {spec.params["seed"] for spec in parameters if spec and "seed" in spec.params}
+    with storytellers() as pool:
+        yield {seed: pool.submit(tell, seed, *SIZE) for seed in sorted(seeds)}
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_cluster_under_faults_holds_and_comes_to_rest(seed: int) -> None:
-    told = tell(seed, seconds=120)
-    assert not told.wrong, "\n".join([*told.wrong, *map(str, told.deeds)])
-    assert told.revisions > 50
+def test_a_cluster_under_faults_holds_and_comes_to_rest(seed: int, told: dict[int, Future[Outcome]]) -> None:
+    outcome = told[seed].result()
+    assert not outcome.wrong, "\n".join([*outcome.wrong, *map(str, outcome.deeds)])
+    assert outcome.revisions > 50
 
 
 def test_a_story_repeats_to_the_commit() -> None:
-    def story() -> dict[str, object]:
-        command = [sys.executable, "-c", STORY, "5"]
-        ran = subprocess.run(command, capture_output=True, check=True, env={"PYTHONHASHSEED": "0"}, timeout=100)
-        return dict(enumerate(json.loads(ran.stdout.splitlines()[-1])))  # type: ignore[return-value]
-
-    assert story() == story()
+    stories = []
+    for _ in range(2):
+        with storytellers(1) as pool:
+            stories.append(pool.submit(tell, 5, *SIZE).result())
+    assert stories[0] == stories[1]
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=40, unique=True), st.data())
@@ -42,11 +51,40 @@ def test_a_failing_list_shrinks_to_what_makes_it_fail(deeds: list[int], data: st
     assert set(shrink(deeds, lambda rest: guilty <= set(rest), tries=1000)) == guilty
 
 
-def test_a_story_in_which_nothing_can_happen_any_more_says_so() -> None:
-    async def waits() -> None:
-        import asyncio
+def test_what_was_told_is_not_told_again_after_an_interruption(tmp_path: Path) -> None:
+    path, story = tmp_path / "journal", Outcome(7, ["why"], 1.0, 2, [Deed(0.5, "kill", {"node": 1})])
+    journal = Journal(path, SIZE)
+    journal.add(story)
+    journal.close()
+    path.write_text(path.read_text() + "[8, [], 1.")  # it was cut off in the middle of a line
+    assert Journal(path, SIZE).told == {7: story}
+    assert Journal(path, SIZE._replace(nodes=2)).told == {}
 
+
+def test_a_story_in_which_nothing_can_happen_any_more_says_so() -> None:
+    with pytest.raises(StuckError):
+        virtually(lambda: asyncio.Event().wait())
+
+
+def _again(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    loop.call_later(seconds, _again, loop, seconds)
+
+
+def test_a_story_that_asks_without_a_pause_says_so() -> None:
+    async def busy() -> None:
+        _again(asyncio.get_running_loop(), 0.0)
         await asyncio.Event().wait()
 
     with pytest.raises(StuckError):
-        virtually(waits)
+        virtually(busy)
+
+
+def test_a_turn_of_the_loop_comes_though_all_wait_for_time() -> None:
+    async def story() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        _again(loop, 1.0)
+        await loop.turn(10)
+        return loop.time()
+
+    assert 2 <= virtually(story) <= 10
