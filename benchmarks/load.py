@@ -44,10 +44,10 @@ class Verb(NamedTuple):
 
 
 VERBS = (
-    Verb("get", "GET", f"{FOLDER}/kept-1"),
+    Verb("get", "GET", f"{FOLDER}/kept-{{k}}"),
     Verb(f"list of {LISTED:,}", "GET", f"{FOLDER}?labelSelector=kept%3Dyes"),
     Verb("create", "POST", FOLDER, '{"metadata": {"generateName": "made-"}, "data": {"key": "value"}}'),
-    Verb("patch", "PATCH", f"{FOLDER}/kept-2", '{"data": {"key": "{n}"}}', MERGE),
+    Verb("patch", "PATCH", f"{FOLDER}/kept-{{k}}", '{"data": {"key": "{n}"}}', MERGE),
 )
 
 

@@ -1,7 +1,7 @@
 """HTTP load from outside: wrk (Debian's package) as a process of its own, its figures read back.
 
-What a request is stands in a Lua table per worker: method, path with a `{n}` where each request has a number of its own, and
-body with the same. Latencies are wrk's own, in milliseconds.
+A request's path and body may hold `{n}`, the request's own number, and `{k}`, one of a thousand in turn. Latencies are
+wrk's own, in milliseconds.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from typing import NamedTuple
 
 SCRIPT = """
 local made = 0
-local workers = 0
-function setup(thread) thread:set("worker", workers); workers = workers + 1 end
+local function filled(text)
+  return text and string.gsub(string.gsub(text, "{n}", made), "{k}", made % 1000)
+end
 function request()
   made = made + 1
-  local number = string.format("%d-%d", worker, made)
-  local path = string.gsub(PATH, "{n}", number)
-  local body = BODY and string.gsub(BODY, "{n}", number)
-  return wrk.format(METHOD, path, nil, body)
+  return wrk.format(METHOD, filled(PATH), nil, filled(BODY))
 end
 function done(summary, latency, requests)
   local e = summary.errors
@@ -58,11 +56,10 @@ def run(
     headers: Mapping[str, str] | None = None,
 ) -> Load:
     """`connections` clients that each ask again as soon as they are answered, for so many seconds."""
-    constants = {"METHOD": method, "PATH": path} | ({"BODY": body} if body is not None else {})
     # Long brackets, so that nothing in a body has to be quoted.
-    told = "".join(f"local {name} = [==[{value}]==]\n" for name, value in constants.items())
+    told = f"local METHOD, PATH, BODY = '{method}', [==[{path}]==], {'nil' if body is None else f'[==[{body}]==]'}\n"
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(("" if body is not None else "local BODY = nil\n") + told + SCRIPT)
+        script.write(told + SCRIPT)
         script.flush()
         command = ["wrk", f"-c{connections}", "-t1", f"-d{seconds}s", "--timeout", "20s", "-s", script.name]
         command += [word for name, value in (headers or {}).items() for word in ("-H", f"{name}: {value}")]
