@@ -6,6 +6,8 @@ somebody else since is never taken for ours. Readiness is told through a pipe (-
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
 import json
 import os
@@ -14,6 +16,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -121,8 +124,28 @@ def tell_ready(descriptor: int | None) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def restarting(data_dir: pathlib.Path) -> Iterator[None]:
+    """While processes of a cluster are ended only to be started again: who waits for an end waits on."""
+    lock = os.open(data_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def wait_for_end(*processes: Process) -> Process:
-    """Block until one of these running processes ends; returns it."""
+    """Block until one of these running processes ends and is not being started again; returns it."""
+    while True:
+        ended = _next_end(processes)
+        with contextlib.suppress(FileNotFoundError), restarting(ended.data_dir):  # naru down --delete-data was here
+            if ended.identity() is not None:
+                continue
+        return ended
+
+
+def _next_end(processes: Sequence[Process]) -> Process:
     poll = select.poll()
     by_descriptor = {}
     for process in processes:

@@ -25,6 +25,8 @@ COMMANDS = (
     "simulate",
     "kubeconfig",
     "kubectl",
+    "backup",
+    "restore",
     "server",
     "agent",
 )

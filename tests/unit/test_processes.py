@@ -5,10 +5,11 @@ import os
 import pathlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from naru.processes import Process, StartError, wait_for_end
+from naru.processes import Process, StartError, restarting, wait_for_end
 
 
 @pytest.fixture
@@ -52,6 +53,23 @@ def test_the_end_of_a_process_is_noticed(tmp_path, sleeper) -> None:
     record(process, sleeper.pid, start_time(sleeper.pid))
     os.kill(sleeper.pid, 9)
     assert wait_for_end(process) is process
+
+
+def test_a_process_that_is_only_restarted_has_not_ended(tmp_path, sleeper) -> None:
+    process = Process(tmp_path, "server")
+    record(process, sleeper.pid, start_time(sleeper.pid))
+    with ThreadPoolExecutor() as threads:
+        with restarting(tmp_path):
+            waiting = threads.submit(wait_for_end, process)
+            sleeper.kill()
+            sleeper.wait()
+            another = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+            record(process, another.pid, start_time(another.pid))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        another.kill()
+        another.wait()
+        assert waiting.result(10) is process
 
 
 def test_a_process_that_ends_before_it_is_ready_is_told_with_its_log(tmp_path) -> None:
