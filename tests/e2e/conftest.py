@@ -4,8 +4,10 @@ The page's tests share one for the whole session, on which the example runs."""
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import pytest_asyncio
 
 from naru.config import ClusterConfig
 from naru.processes import Process
+from tests.engines import Engine
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -25,10 +28,11 @@ if TYPE_CHECKING:
 
 
 class Cluster(NamedTuple):
-    """A running control plane, or a whole cluster."""
+    """A running control plane, or a whole cluster: on the machine's Docker Engine, or on a test's own and in its network."""
 
     data_dir: pathlib.Path
     port: int
+    engine: Engine | None = None
 
     @property
     def url(self) -> str:
@@ -48,7 +52,7 @@ class Cluster(NamedTuple):
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a kubectl command."""
-        return [str(pathlib.Path(sys.executable).with_name("kubectl")), *arguments]
+        return [*self._inside(), str(pathlib.Path(sys.executable).with_name("kubectl")), *arguments]
 
     def environment(self) -> dict[str, str]:
         """What kubectl needs to find the cluster, and nobody else's."""
@@ -57,9 +61,39 @@ class Cluster(NamedTuple):
     def naru(self, *arguments: str) -> str:
         """Run a naru command on it; what it prints."""
         command = [sys.executable, "-m", "naru", arguments[0], "--data-dir", str(self.data_dir), *arguments[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=110)
+        done = self.run(*command, check=False)
         assert done.returncode == 0, f"naru {' '.join(arguments)}: {done.stdout}{done.stderr}{self.logs()}"
         return done.stdout
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command where the cluster is: in its network, with its engine."""
+        env = {**os.environ, "DOCKER_HOST": self.engine.host} if self.engine else None
+        whole = [*self._inside(), *command]
+        return subprocess.run(whole, env=env, capture_output=True, text=True, timeout=110, check=check)
+
+    def _inside(self) -> list[str]:
+        return list(self.engine.inside) if self.engine else []
+
+    def kill(self, *names: str) -> None:
+        """kill -9 of its server, its agent, or both."""
+        for name in names:
+            os.kill(self.pid(name), signal.SIGKILL)
+
+    def pid(self, name: str) -> int:
+        """The number of its server's or its agent's process, which runs."""
+        found = Process(self.data_dir, name).identity()
+        assert found is not None, f"no {name} runs{self.logs()}"
+        return found.pid
+
+    def containers(self, *filters: str) -> set[str]:
+        """The ids of its running containers, sandboxes included."""
+        told = [f"--filter=label=naru.dev/cluster={self.id}", *(f"--filter={f}" for f in filters)]
+        return {*self.run("docker", "ps", "--no-trunc", "--quiet", *told).stdout.split()}
+
+    def devices(self) -> list[str]:
+        """The kernel's devices of its pods."""
+        links = json.loads(self.run("ip", "-json", "link").stdout)
+        return [link["ifname"] for link in links if link["ifname"].startswith(f"nv{self.id}")]
 
     def logs(self) -> str:
         """The ends of its processes' logs, for a failure's message."""

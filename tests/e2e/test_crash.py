@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import threading
 
 import pytest
-from pyroute2 import IPRoute
 
-from naru.processes import Process
 from tests.e2e.conftest import Cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
@@ -35,36 +31,12 @@ def named(name: str) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
 
 
-def docker(*arguments: str) -> list[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout.split()
-
-
-def containers(node: Cluster, *filters: str) -> set[str]:
-    """The ids of the cluster's containers, sandboxes included."""
-    told = [f"--filter=label=naru.dev/cluster={node.id}", *(f"--filter={f}" for f in filters)]
-    return {*docker("ps", "--no-trunc", "--quiet", *told)}
-
-
-def devices(node: Cluster) -> list[str]:
-    """The kernel's devices of the cluster's pods."""
-    with IPRoute() as kernel:
-        names = [str(link.get("ifname")) for link in kernel.get_links()]
-    return [name for name in names if name.startswith(f"nv{node.id}")]
-
-
-def kill(node: Cluster, *names: str) -> None:
-    for name in names:
-        found = Process(node.data_dir, name).identity()
-        assert found is not None
-        os.kill(found.pid, signal.SIGKILL)
-
-
 def test_after_kill_9_of_both_nothing_is_lost_and_nothing_runs_twice(node: Cluster) -> None:
     node.kubectl("apply", "-f", "-", stdin=APP)
     node.kubectl("wait", "--for=condition=Available", "deployment/app", "--timeout=60s")
-    before = containers(node)
+    before = node.containers()
     assert len(before) == 6
-    victim = sorted(containers(node, "label=naru.dev/container=app"))[0]
+    victim = sorted(node.containers("label=naru.dev/container=app"))[0]
     answered: list[str] = []
     under_way = threading.Event()
 
@@ -80,9 +52,9 @@ def test_after_kill_9_of_both_nothing_is_lost_and_nothing_runs_twice(node: Clust
     writer = threading.Thread(target=write)
     writer.start()
     assert under_way.wait(60)
-    kill(node, "server", "agent")
+    node.kill("server", "agent")
     writer.join()
-    docker("kill", victim)
+    node.run("docker", "kill", victim)
 
     node.naru("up", "--detach")
     names = node.kubectl("get", "configmaps", "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
@@ -90,25 +62,25 @@ def test_after_kill_9_of_both_nothing_is_lost_and_nothing_runs_twice(node: Clust
     node.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/app", "--timeout=60s")
     counts = node.kubectl("get", "pods", "-o", "jsonpath={.items[*].status.containerStatuses[0].restartCount}").stdout
     assert sorted(counts.split()) == ["0", "0", "1"]
-    after = containers(node)
+    after = node.containers()
     assert len(after) == 6 and before - after == {victim}
-    assert len(devices(node)) == 3
+    assert len(node.devices()) == 3
 
     node.kubectl("delete", "deployment/app", "--cascade=foreground", "--timeout=60s")
     node.kubectl("wait", "--for=delete", "pods", "--all", "--timeout=60s")
-    assert docker("ps", "--all", "--quiet", f"--filter=label=naru.dev/cluster={node.id}") == []
-    assert devices(node) == []
+    assert node.run("docker", "ps", "--all", "--quiet", f"--filter=label=naru.dev/cluster={node.id}").stdout == ""
+    assert node.devices() == []
 
 
 def test_pods_deleted_while_no_agent_ran_are_ended_by_the_next(node: Cluster) -> None:
     node.kubectl("apply", "-f", "-", stdin=APP)
     node.kubectl("wait", "--for=condition=Available", "deployment/app", "--timeout=60s")
-    kill(node, "agent")
+    node.kill("agent")
     node.kubectl("delete", "deployment/app", "--timeout=60s")
     node.kubectl("delete", "pods", "--all", "--force", "--grace-period=0")
-    assert containers(node)
+    assert node.containers()
     node.naru("up", "--detach")
-    left = containers(node)
+    left = node.containers()
     if left:  # the engine says when the last of them is gone
         subprocess.run(["docker", "wait", *left], capture_output=True, timeout=60, check=False)
-    assert containers(node) == set()
+    assert node.containers() == set()
