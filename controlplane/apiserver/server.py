@@ -80,7 +80,7 @@ class ApiServer:
             why = f"Request entity too large: limit is {LARGEST_BODY}"
             raise ApiError(413, "RequestEntityTooLarge", why, details={})
         if request.path.rstrip("/") in HEALTH:
-            return Response(200, [("content-type", "text/plain; charset=utf-8")], b"ok")
+            return health(request.path.rstrip("/"), self.store.fault)
         if request.path.rstrip("/") == "/apply":
             return await apply_door.answer_apply(self, self.registry, request)
         if door := self.doors.paths.get(request.path.rstrip("/")):
@@ -211,6 +211,14 @@ class ApiServer:
                 if error.code != 404:  # gone meanwhile is what was asked
                     raise
         return shown
+
+
+def health(path: str, fault: str) -> Response:
+    """The answer of a health check. Whoever restarts what is not alive would not mend a store: livez is of the process."""
+    plain = [("content-type", "text/plain; charset=utf-8")]
+    if not fault or path == "/livez":
+        return Response(200, plain, b"ok")
+    return Response(500, plain, f"[+]ping ok\n[-]store failed: {fault}\n{path[1:]} check failed\n".encode())
 
 
 def not_allowed() -> ApiError:

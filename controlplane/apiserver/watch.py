@@ -18,9 +18,9 @@ from controlplane.apiserver import options
 from controlplane.apiserver.forms import Form, shaped
 from controlplane.apiserver.reads import Filter, filter_of
 from controlplane.apiserver.routing import Target
-from controlplane.store import Change, Compacted, Store
+from controlplane.store import Change, Compacted, Store, StoreError
 from kubeapi.clock import Clock
-from kubeapi.errors import ApiError, forbidden
+from kubeapi.errors import ApiError, forbidden, internal_error
 
 BOOKMARK_EVERY = 60.0
 SHORTEST, LONGEST = 1800.0, 3600.0
@@ -123,3 +123,5 @@ class Watcher:
         except Compacted as gone:
             error = ApiError(410, "Expired", f"too old resource version: {gone}")
             yield frame("ERROR", orjson.dumps(error.status()))
+        except StoreError as failed:
+            yield frame("ERROR", orjson.dumps(internal_error(str(failed)).status()))

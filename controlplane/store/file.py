@@ -42,6 +42,7 @@ SELECT l.revision, l.key, l.value, p.value FROM log AS l LEFT JOIN log AS p ON p
 WHERE l.revision > ? AND l.revision <= ? AND l.key >= ? AND l.key < ? ORDER BY l.revision LIMIT ?
 """
 REMEDY = "restore a backup with `naru restore FILE`, which keeps this file aside"
+WHAT_IS_LEFT = "what is left of it can be kept with `naru backup LEFT`, then `naru restore LEFT`"
 FAULTS = {
     sqlite3.SQLITE_FULL: "no room is left on its file system: free some",
     sqlite3.SQLITE_CORRUPT: f"the file is damaged: {REMEDY}",
@@ -108,14 +109,15 @@ class LogFile:
         with self._telling():
             for (problem,) in self._writing.execute("PRAGMA integrity_check(1)"):
                 if problem != "ok":
-                    raise self._damaged(problem)
+                    raise self._damaged(" ".join(problem.split()))
             (self.compacted,) = self._writing.execute("SELECT revision FROM compacted").fetchone()
             rows = [*self._rows()]
         newest = max(rows[-1].revision if rows else 0, self.compacted)
         if sum(row.revision > self.compacted for row in rows) != newest - self.compacted:
             raise self._damaged(f"rows are missing between the revisions {self.compacted} and {newest}")
         if newest < (answered := self._mark.revision):
-            raise self._damaged(f"its last revision is {newest}, and {answered} was answered already")
+            lost = f"its last revision is {newest}, and {answered} was answered already"
+            raise DamagedError(f"{self.path} has lost changes ({lost}): {REMEDY}; {WHAT_IS_LEFT}")
         return rows
 
     def write(self, rows: Sequence[Row], doomed: Iterable[int], compacted: int) -> None:

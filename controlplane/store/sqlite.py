@@ -23,10 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
+import structlog
+
 from controlplane.store.file import AS_OF, SINCE, DamagedError, LogFile, Row, take_lock
 from controlplane.store.history import History
 from controlplane.store.protocol import Change, Compacted, Conflict, Entry, Page, StoreError
 
+log = structlog.get_logger()
 T = TypeVar("T")
 RECENT = 1000  # changes kept in memory per collection
 STEP = 500  # rows deleted, or read for a watcher, at a time
@@ -258,8 +261,9 @@ class SqliteStore:
 
     def _noticed(self, error: StoreError) -> None:
         """Remember damage: what is written to a damaged file may not be there when it is read again."""
-        if isinstance(error, DamagedError):
+        if isinstance(error, DamagedError) and not self.fault:
             self.fault = str(error)
+            log.error("store.damaged", why=self.fault)
 
     def _fail(self, batch: Iterable[Commit], error: StoreError) -> None:
         """Refuse the batch and all that was built on it, and take their numbers back."""

@@ -16,7 +16,7 @@ from kubeapi.client.client import Client
 from kubeapi.client.http import HttpTransport
 from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import ConfigMap
-from naru.processes import Process
+from naru.processes import Process, StartError
 from tests.e2e.conftest import Cluster, started
 
 
@@ -126,3 +126,42 @@ def test_what_can_not_be_restored_leaves_the_cluster_running_as_it_is(live: Clus
     assert "no backup of Naru's" in refused(live, "restore", str(backup))
     assert Process(live.data_dir, "server").identity() == pid
     assert values(live) == {"kept": "now"}
+
+
+def test_a_damaged_store_is_said_at_start_with_what_to_do_and_doing_that_helps(live: Cluster, tmp_path: Path) -> None:
+    set_to(live, "kept", "before")
+    live.naru("backup", str(tmp_path / "cluster.backup"))
+    server = Process(live.data_dir, "server")
+    server.stop()
+    store = live.data_dir / "store.db"
+    whole = store.read_bytes()
+    store.write_bytes(whole[:4096] + bytes(4096) + whole[8192:])
+    before = server.log.stat().st_size
+    with pytest.raises(StartError, match=r"naru: .*store\.db.* damaged.*naru restore FILE"):
+        server.start([])
+    assert "Traceback" not in server.log.read_text()[before:]
+    assert "damaged" in refused(live, "backup", str(tmp_path / "another.backup"))
+    live.naru("restore", str(tmp_path / "cluster.backup"))
+    server.start([])
+    assert values(live) == {"kept": "before"}
+
+
+def test_a_store_that_was_put_back_by_hand_is_told_from_the_one_that_was_answered(
+    live: Cluster, tmp_path: Path
+) -> None:
+    """As with `cp`: without what came after, its revisions would be given out a second time."""
+    server, store = Process(live.data_dir, "server"), live.data_dir / "store.db"
+    server.stop()
+    old = store.read_bytes()
+    server.start([])
+    set_to(live, "made", "after")
+    server.stop()
+    store.write_bytes(old)
+    with pytest.raises(StartError, match=r"its last revision is \d+, and \d+ was answered already"):
+        server.start([])
+    left = tmp_path / "left.backup"
+    command = [sys.executable, "-m", "naru", "backup", "--data-dir", str(live.data_dir), str(left)]
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 3
+    live.naru("restore", str(left))
+    server.start([])
+    assert values(live) == {}

@@ -17,12 +17,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
 import pytest
 
+from controlplane.admission.chain import Admission
+from controlplane.apiserver.server import ApiServer
 from controlplane.store import StoreError
 from controlplane.store.file import LogFile
 from controlplane.store.mark import Mark
 from controlplane.store.sqlite import SqliteStore
+from kubeapi.client.transport import Request
+from kubeapi.clock import SystemClock
+from kubeapi.registry import load
 
 SAMPLED = 150
 State = dict[str, bytes]
@@ -168,6 +174,9 @@ def test_a_journal_that_is_gone_is_said(tmp_path: Path) -> None:
 WRITER = """
 import asyncio, os, pathlib, sys
 from controlplane.store.sqlite import SqliteStore
+from kubeapi.client.transport import Request
+from kubeapi.clock import SystemClock
+from kubeapi.registry import load
 
 async def client(store, key, counter):
     while True:
@@ -215,3 +224,39 @@ def test_kill_9_in_the_middle_of_group_commits_loses_no_answered_one(tmp_path: P
             found = present.get(f"//pods/a/{number}")
             assert found in (stands(counter), stands(counter + 1)), f"{number}: answered {counter}, found {found!r}"
             answered[number] += found != stands(counter)
+
+
+async def test_damage_found_while_it_runs_ends_writing_and_what_is_in_memory_is_read_on(tmp_path: Path) -> None:
+    path, registry = tmp_path / "store.db", load()
+    store = await SqliteStore.open(path)
+    try:
+        server = ApiServer(store, registry, SystemClock(), random.Random(1), Admission(store, random.Random(1)))
+
+        async def ask(method: str, where: str, body: object = None) -> tuple[int, str]:
+            sent = orjson.dumps(body) if body else b""
+            answer = await server.send(Request(method, where, (), {"content-type": "application/json"}, sent))
+            return answer.status, answer.body.decode()
+
+        names = "/api/v1/namespaces"
+        assert (await ask("POST", names, {"metadata": {"name": "one"}}))[0] == 201
+        assert (await ask("POST", names, {"metadata": {"name": "two"}}))[0] == 201
+        await store.compact(0)  # empties the journal
+        assert await ask("GET", "/readyz") == (200, "ok")
+        header = 4096
+        with path.open("r+b") as file:
+            file.seek(header)
+            file.write(bytes(path.stat().st_size - header))
+
+        page = Request("GET", names, (("resourceVersion", "1"), ("resourceVersionMatch", "Exact")), {})
+        answer = await server.send(page)
+        told = orjson.loads(answer.body)
+        assert (answer.status, told["kind"], told["reason"]) == (500, "Status", "InternalError")
+        assert "naru restore" in told["message"]
+        code, said = await ask("GET", "/readyz")
+        assert code == 500 and "[-]store failed" in said and "naru restore" in said
+        assert (await ask("GET", "/livez"))[0] == 200
+        assert (await ask("GET", f"{names}/two"))[0] == 200
+        code, said = await ask("POST", names, {"metadata": {"name": "three"}})
+        assert code == 500 and "naru restore" in said
+    finally:
+        await store.close()
