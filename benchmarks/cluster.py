@@ -61,7 +61,7 @@ class Cluster:
     """A running cluster of one node. Make it with `running`."""
 
     def __init__(self, data_dir: Path, client: Client, engine: Engine) -> None:
-        self.data_dir, self._client, self._engine = data_dir, client, engine
+        self.data_dir, self.client, self._engine = data_dir, client, engine
         self._pods = Informer(client, Pod)
         self._changed = asyncio.Event()
         self._made = 0
@@ -92,11 +92,11 @@ class Cluster:
 
     async def layers(self) -> float:
         """Milliseconds until the API has answered with all layers of the node, none of which was kept from before."""
-        (node,) = (await self._client.list(Node)).items
+        (node,) = (await self.client.list(Node)).items
         await asyncio.sleep(FRESH)
         path = f"/api/v1/nodes/{node.metadata.name}/proxy/layers"
         begun = time.perf_counter()
-        answer = await self._client.transport.send(Request("GET", path))
+        answer = await self.client.transport.send(Request("GET", path))
         assert answer.status == 200, answer.body
         return 1000 * (time.perf_counter() - begun)
 
@@ -117,10 +117,10 @@ class Cluster:
         name = f"one-{self._made}"
         body = {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": _template()}
         begun = time.perf_counter()
-        await self._client.create(Pod.model_validate(body))
+        await self.client.create(Pod.model_validate(body))
         await self._until(lambda pods: any(p.metadata.name == name and _running(p) for p in pods))
         took = 1000 * (time.perf_counter() - begun)
-        await self._client.delete(Pod, name, NAMESPACE)
+        await self.client.delete(Pod, name, NAMESPACE)
         await self._gone()
         return took
 
@@ -131,18 +131,27 @@ class Cluster:
         spec = {"replicas": count, "selector": {"matchLabels": labels}, "template": template}
         begun = time.perf_counter()
         body = {"metadata": {"name": APP, "namespace": NAMESPACE}, "spec": spec}
-        await self._client.create(Deployment.model_validate(body))
+        await self.client.create(Deployment.model_validate(body))
         await self._until(lambda pods: sum(map(_running, pods)) == count)
         return 1000 * (time.perf_counter() - begun)
 
+    async def ready(self, labels: dict[str, str]) -> list[Pod]:
+        """The pods with these labels, once there are some and all are ready."""
+
+        def those(pods: list[Pod]) -> list[Pod]:
+            return [p for p in pods if labels.items() <= p.metadata.labels.items()]
+
+        await self._until(lambda pods: bool(those(pods)) and all(map(_running, those(pods))))
+        return those(self._pods.list(NAMESPACE))
+
     async def scale(self, count: int) -> None:
         """As many pods of the Deployment as that."""
-        await self._client.patch(Deployment, APP, {"spec": {"replicas": count}}, NAMESPACE)
+        await self.client.patch(Deployment, APP, {"spec": {"replicas": count}}, NAMESPACE)
         await self._until(lambda pods: len(pods) == count and all(map(_running, pods)))
 
     async def no_pods(self) -> None:
         """Delete the Deployment and wait until nothing of it is left."""
-        await self._client.delete(Deployment, APP, NAMESPACE)
+        await self.client.delete(Deployment, APP, NAMESPACE)
         await self._gone()
 
     async def _gone(self) -> None:

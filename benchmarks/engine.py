@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -140,6 +141,30 @@ class Engine:
         """Return once there is no container with a label any more, in whatever state."""
         while self.api.containers(all=True, quiet=True, filters={"label": [label]}):
             time.sleep(LOOK_EVERY)
+
+    def publish(self, image: str, command: list[str], port: int, published: int) -> tuple[str, str]:
+        """A container on the engine's bridge, its port published on every address of the machine.
+
+        Its own address, and the bridge's, from which the published port is reached by NAT. Returns when it answers.
+        """
+        config = self.api.create_host_config(port_bindings={port: published})
+        made = self.api.create_container(image, command=command, labels={LABEL: ""}, ports=[port], host_config=config)
+        self.api.start(made["Id"])
+        network = self.api.inspect_container(made["Id"])["NetworkSettings"]["Networks"]["bridge"]
+        self.wait_for_answer(f"http://{network['IPAddress']}:{port}/")
+        return network["IPAddress"], network["Gateway"]
+
+    def wait_for_answer(self, url: str) -> None:
+        """Return once a server answers there."""
+        ends = time.monotonic() + PATIENCE
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=PATIENCE).close()
+                return
+            except OSError:
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(LOOK_EVERY)
 
     def clear(self) -> None:
         """Remove all that was made."""
