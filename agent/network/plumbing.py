@@ -46,6 +46,7 @@ def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
             "add", ifname=config.bridge, kind="bridge", address=hardware_address(config.gateway), mtu=_uplink_mtu(ip)
         )
         bridge = _required(ip, config.bridge)
+        _no_address_by_itself(config.bridge)
     length = int(config.pod_cidr.partition("/")[2])
     ip.addr("replace", index=bridge, address=config.gateway, prefixlen=length)
     ip.addr("replace", index=bridge, address=config.dns_address, prefixlen=32)
@@ -78,6 +79,7 @@ def ensure_attached(ip: IPRoute, config: NetworkConfig, pod_uid: str, pid: int, 
     )
     index = _required(ip, device)
     try:
+        _no_address_by_itself(device)
         ip.link("set", index=index, master=bridge, state="up", ifalias=f"{pod_uid} {address}")
         # With bridge-nf-call-iptables a Service's rewritten packet may leave through the port it came in by.
         ip.brport("set", index=index, mode=1)
@@ -194,7 +196,16 @@ def _delete(ip: IPRoute, name: str) -> None:
             raise
 
 
+def _no_address_by_itself(device: str) -> None:
+    """A device that comes up is given a link-local address (fe80::), which nobody asks ours for. They would come and go with
+    pods, and at each change of the host's addresses its browsers break off what they are loading (ERR_NETWORK_CHANGED).
+    """
+    _sysctl(f"net/ipv6/conf/{device}/addr_gen_mode", "1")
+
+
 def _sysctl(name: str, value: str) -> None:
+    """Set what is otherwise; a kernel without IPv6 has none of its settings, and needs none."""
     path = pathlib.Path("/proc/sys") / name
-    if path.read_text().strip() != value:
-        path.write_text(value)
+    with contextlib.suppress(FileNotFoundError) if name.startswith("net/ipv6/") else contextlib.nullcontext():
+        if path.read_text().strip() != value:
+            path.write_text(value)

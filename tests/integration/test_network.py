@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ import pytest
 import uvloop
 from dnslib import DNSRecord
 from pyroute2 import IPRoute
+from pyroute2.netlink import rtnl
 
 from agent.network import plumbing
 from agent.network.config import NetworkConfig
@@ -52,6 +54,22 @@ async def test_pods_reach_each_other_and_see_their_addresses(node: Node) -> None
     _, b_address = await node.pod("b")
     assert await node.ask(a, b_address, 8080) == ("b", a_address)
     assert await node.ask(None, b_address, 8080) == ("b", CONFIG.gateway)
+
+
+async def test_pods_come_and_go_without_a_change_of_the_hosts_addresses(node: Node) -> None:
+    """Browsers on the host break off what they are loading at each."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE) as changes:
+        changes.bind((0, rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR))
+        _, address = await node.pod("a")
+        assert await node.ask(None, address, 8080) == ("a", CONFIG.gateway)
+        await node.network.detach("a")
+        subprocess.run(["ip", "address", "add", "192.0.2.99/32", "dev", "lo"], check=True)
+        async with asyncio.timeout(DEADLINE):
+            (device,) = IFADDRMSG.unpack_from(await asyncio.get_running_loop().sock_recv(changes, 4096))
+    assert device == LOOPBACK
+
+
+IFADDRMSG, LOOPBACK = struct.Struct("=20xI"), 1  # nlmsghdr, then family, length, flags, scope; the device
 
 
 async def test_attaching_a_pod_is_no_signal_to_the_agent(node: Node) -> None:
