@@ -63,7 +63,8 @@ async def test_pods_come_and_go_without_a_change_of_the_hosts_addresses(node: No
         _, address = await node.pod("a")
         assert await node.ask(None, address, 8080) == ("a", CONFIG.gateway)
         await node.network.detach("a")
-        subprocess.run(["ip", "address", "add", "192.0.2.99/32", "dev", "lo"], check=True)
+        adding = await asyncio.create_subprocess_exec("ip", "address", "add", "192.0.2.99/32", "dev", "lo")
+        assert await adding.wait() == 0
         async with asyncio.timeout(DEADLINE):
             (device,) = IFADDRMSG.unpack_from(await asyncio.get_running_loop().sock_recv(changes, 4096))
     assert device == LOOPBACK
