@@ -23,6 +23,7 @@ from controlplane.store.sqlite import SqliteStore
 from kubeapi import registry as kinds
 from kubeapi.client.client import Client
 from kubeapi.clock import SystemClock
+from naru import kubeconfig
 from naru.config import ClusterConfig
 from naru.processes import spare_collector, tell_ready
 
@@ -91,6 +92,5 @@ def write_kubeconfig(data_dir: pathlib.Path, config: ClusterConfig) -> None:
         "current-context": name,
     }
     path = data_dir / "kubeconfig"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    if not path.exists() or path.read_bytes() != yaml.safe_dump(content, sort_keys=False).encode():
+        kubeconfig.write(path, content)  # whole or not at all; on a full disk the one that is right stays
