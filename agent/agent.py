@@ -228,10 +228,12 @@ class Agent:
                         await self._keeper.tell(info)
                         self._told.set()
                         await self._adopt()
-                    else:
-                        self._wake(event.pod_uid)
+                    elif worker := self._workers.get(event.pod_uid):
+                        worker.hear(event)
             except EngineDownError as error:
                 log.warning("engine down", why=str(error))
+                for worker in self._workers.values():
+                    worker.lose_engine()
                 await self._keeper.tell(None, f"{DOWN}: {error}")
                 self._told.set()
             await asyncio.sleep(RETRY)

@@ -17,12 +17,13 @@ import structlog
 
 from agent import hooks
 from agent import plan as planner
+from agent.causes import Causes
 from agent.containers import ref_of, sandbox_spec
 from agent.network.protocol import NetworkError, host_ports_of
 from agent.parts import Parts
 from agent.plan import Known, Observed, Waiting
 from agent.probes import Probes
-from agent.runtime.protocol import EngineDownError, EngineError
+from agent.runtime.protocol import EngineDownError, EngineError, RuntimeEvent
 from agent.starter import NotStartedError, Starter, field_path, template_of
 from agent.status import Facts, as_told, full_name, status_of
 from agent.termination import TerminationMessages
@@ -53,6 +54,7 @@ class PodWorker:
         self._messages = TerminationMessages(parts.runtime, parts.directory / pod.metadata.uid)
         self._starter = Starter(parts, self._messages)
         self._probes = Probes(parts.runtime, parts.clock, self.wake, self._say_of)
+        self._causes = Causes(pod)
         self._waiting: dict[str, Waiting] = {}
         self._kills: dict[str, _Kill] = {}
         self._starting: asyncio.Task[None] | None = None
@@ -79,6 +81,16 @@ class PodWorker:
     def wake(self) -> None:
         """Something may have changed."""
         self._wake.set()
+
+    def hear(self, event: RuntimeEvent) -> None:
+        """The engine spoke of one of the pod's containers."""
+        self._causes.hear(event)
+        if event.action != "kill":  # its end, if it is one, is told by itself
+            self._wake.set()
+
+    def lose_engine(self) -> None:
+        """The engine went away: what it would have said is not heard."""
+        self._causes.lose_engine()
 
     def _interrupt(self) -> None:
         if self._starting:  # a postStart hook, say, of a pod that is to end
@@ -178,6 +190,8 @@ class PodWorker:
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
         facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))
         status = status_of(pod, observed, known, facts, self._parts.clock.now())
+        for name, reason, message in self._causes.look(pod, observed) if not self._gone else ():
+            self._parts.say(pod, field_path(pod, name) if name else "", "Warning", reason, message)
         earlier = self._told.container_statuses + self._told.init_container_statuses
         looping = {c.name for c in earlier if c.state.waiting and c.state.waiting.reason == "CrashLoopBackOff"}
         for seen in status.container_statuses + status.init_container_statuses:
@@ -204,10 +218,12 @@ class PodWorker:
                 self._kill(pod, container_id, name, why)
                 return False
             case planner.StopSandbox(sandbox_id):
+                self._causes.ours(sandbox_id)
                 await self._parts.runtime.stop(sandbox_id, 0)
                 await self._parts.network.detach(pod.metadata.uid)
                 self._known = Known(sandbox_at=self._known.sandbox_at)
             case planner.Remove(container_id):
+                self._causes.ours(container_id)
                 await self._parts.runtime.remove(container_id)
         return True
 
@@ -256,6 +272,7 @@ class PodWorker:
             return
         else:
             under_way.task.cancel()
+        self._causes.ours(container_id)
         task = asyncio.create_task(self._end(pod, container_id, name, grace))
         self._kills[container_id] = _Kill(task, grace)
         task.add_done_callback(lambda _: self._killed(container_id, task))

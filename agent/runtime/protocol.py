@@ -158,14 +158,17 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeEvent:
-    """Something happened to a sandbox or container of this cluster: die, oom, destroy.
+    """Something happened to a sandbox or container of this cluster.
 
-    The first of a stream is `listening`, with empty id and pod_uid: from here on none is missed.
+    die, destroy; kill: somebody, Naru or not, had the engine send it a signal; oom: the kernel killed one of its
+    processes for want of memory, and it lives on. The first of a stream is `listening`, with empty id and pod_uid: from
+    here on none is missed.
     """
 
     action: str
     id: str
     pod_uid: str
+    signal: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,15 @@ class SimulatedRuntime:
         """The engine answers again."""
         self._down = False
 
-    def kill(self, container_id: str, exit_code: int = KILLED, *, oom: bool = False) -> None:
-        """End a sandbox's or container's process from outside."""
+    def kill(self, container_id: str, exit_code: int = KILLED, *, oom: bool = False, signal: int = 0) -> None:
+        """End a sandbox's or container's process from outside; with a signal, through the engine."""
+        if signal:
+            self._tell("kill", self._get(container_id).value, signal)
         self._end(container_id, exit_code, oom)
+
+    def starve(self, container_id: str) -> None:
+        """The kernel kills a process of the container, which lives on."""
+        self._tell("oom", self._get(container_id).value)
 
     def _enter(self, call: str) -> None:
         if self._down:
@@ -131,10 +137,10 @@ class SimulatedRuntime:
         if errors := self._failures.get(call):
             raise errors.popleft()
 
-    def _tell(self, action: str, made: Sandbox | Container) -> None:
+    def _tell(self, action: str, made: Sandbox | Container, signal: int = 0) -> None:
         if not self._down:
             for queue in self._listeners:
-                queue.put_nowait(RuntimeEvent(action, made.id, made.pod.uid))
+                queue.put_nowait(RuntimeEvent(action, made.id, made.pod.uid, signal))
 
     def _get(self, container_id: str) -> _Made:
         if container_id not in self._made:
@@ -244,8 +250,6 @@ class SimulatedRuntime:
             made.value = replace(
                 made.value, phase="exited", exit_code=exit_code, oom_killed=oom, finished_at=now, pid=0
             )
-        if oom:
-            self._tell("oom", made.value)
         self._tell("die", made.value)
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:

@@ -68,9 +68,10 @@ class World:
     async def _listen(self) -> None:
         while True:
             try:
-                async for _ in self.runtime.events():
-                    self.worker.wake()
+                async for event in self.runtime.events():
+                    self.worker.hear(event)
             except EngineDownError:
+                self.worker.lose_engine()
                 await asyncio.sleep(0.5)
 
     @asynccontextmanager
@@ -171,6 +172,41 @@ def test_killed_container_is_replaced_at_once_in_its_sandbox(tmp_path: Path) -> 
             assert seconds() - killed < 0.5
             assert seen.last_state.terminated and seen.last_state.terminated.exit_code == 137
             assert (await world.container()).sandbox_id == first.sandbox_id
+
+    virtually(story)
+
+
+def test_a_kill_through_the_engine_is_told_as_that_and_narus_own_kills_are_not(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            world.runtime.starve((await world.container()).id)
+            world.runtime.kill((await world.container()).id, signal=9)
+            await world.run(restarts=1)
+            world.runtime.starve((await world.container()).id)
+            await asyncio.sleep(1)
+            world.delete(grace=1)
+            await world.forgotten.wait()
+        assert world.heard("Killed") == ["Container c was ended by signal 9 (SIGKILL) through the engine, not by Naru"]
+        assert len(world.heard("OOMKilling")) == 1
+        assert world.heard("Killing") == ["Stopping container c"]
+
+    virtually(story)
+
+
+def test_what_the_engine_took_down_with_it_is_told_as_that(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            first = await world.container()
+            world.runtime.go_down()
+            world.runtime.kill(first.id, 255)
+            await asyncio.sleep(5)
+            world.runtime.come_up()
+            await world.run(restarts=1)
+        assert world.heard("EngineLost") == ["Container c ended while the engine was away, with exit code 255"]
 
     virtually(story)
 
