@@ -23,8 +23,8 @@ def add_doors(app: web.Application, view: NodeView) -> None:
     """Add all doors to the agent's server.
 
     A new door is an `async def` beside these that takes the request, imports what it needs, reads `view` or asks
-    `discovery()` for the layers, and returns `document(MODEL)`; and an `app.router.add_get` (or `add_post`) of its path
-    below. What a person asked wrongly is `raise web.HTTPBadRequest(text=WHY)`. Work that blocks goes to a thread.
+    `discovery()` for the layers, and returns `document(request, MODEL)`; and an `app.router.add_get` (or `add_post`) of its
+    path below. What a person asked wrongly is `raise web.HTTPBadRequest(text=WHY)`. Work that blocks goes to a thread.
     """
 
     @functools.cache
@@ -33,25 +33,25 @@ def add_doors(app: web.Application, view: NodeView) -> None:
 
         return Discovery(view)
 
-    async def layers(_: web.Request) -> web.Response:
-        return document(await discovery().layers())
+    async def layers(request: web.Request) -> web.Response:
+        return document(request, await discovery().layers())
 
-    async def memory(_: web.Request) -> web.Response:
+    async def memory(request: web.Request) -> web.Response:
         from agent.hardware.memory import observe_memory
 
-        return document(await asyncio.to_thread(observe_memory, Tree(view.root), await discovery().layers()))
+        return document(request, await asyncio.to_thread(observe_memory, Tree(view.root), await discovery().layers()))
 
-    async def check(_: web.Request) -> web.Response:
+    async def check(request: web.Request) -> web.Response:
         from agent.hardware.witnesses import checked
 
-        return document(await asyncio.to_thread(checked, Tree(view.root), view.name, view.clock.now()))
+        return document(request, await asyncio.to_thread(checked, Tree(view.root), view.name, view.clock.now()))
 
     async def trace(request: web.Request) -> web.Response:
         from agent.trace.door import answer
         from agent.trace.ends import EndError
 
         try:
-            return document(await answer(request.query, view))
+            return document(request, await answer(request.query, view))
         except EndError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
         except OSError as error:
@@ -68,6 +68,10 @@ def add_doors(app: web.Application, view: NodeView) -> None:
     app.on_cleanup.append(close)
 
 
-def document(model: Model) -> web.Response:
-    """A document as JSON, encoded once."""
+def document(request: web.Request, model: Model) -> web.Response:
+    """A document as JSON, encoded once; with its sentences in Korean for who asks with `?language=ko`."""
+    if request.query.get("language") == "ko":
+        from kubeapi.hardware_v1.korean import told_in_korean
+
+        model = told_in_korean(model)
     return web.Response(body=model.to_json(), content_type="application/json")

@@ -225,6 +225,8 @@ def _name(rule: NatRule) -> str:
 
 def _facts(rule: NatRule, said: Evidence, suffix: str = "") -> list[Fact]:
     facts = [fact(f"rule{suffix}", rule.text, said)]
+    if not suffix:
+        facts.insert(0, fact("action", rule.action, said))
     if rule.connections is not None:
         facts.append(fact(f"connections{suffix}", rule.connections, said, note="a nat rule counts connections"))
     return facts

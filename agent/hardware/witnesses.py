@@ -25,6 +25,7 @@ TRACING = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 TRACEPOINTS = (
     "net/net_dev_queue", "net/net_dev_start_xmit", "net/netif_rx", "net/netif_receive_skb", "skb/kfree_skb",
 )  # fmt: skip
+MOUNT = "mount -t tracefs nodev /sys/kernel/tracing (root; a kernel with CONFIG_EVENT_TRACING)"
 
 
 class Kernel(NamedTuple):
@@ -47,11 +48,12 @@ def _unasked() -> Answer:
 
 
 class Found(NamedTuple):
-    """What was found out about a witness."""
+    """What was found out about a witness. allow is how to get it from here, where that is not what its row says."""
 
     state: Offer
     says: str
     evidence: list[Evidence]
+    allow: str = ""
 
 
 class Witness(NamedTuple):
@@ -68,12 +70,10 @@ def check(tree: Tree, kernel: Kernel | None = None) -> list[Capability]:
     answering = kernel or Kernel.of(tree)
     listed = []
     for witness in WITNESSES:
-        state, says, evidence = witness.find(tree, answering)
-        listed.append(
-            Capability(
-                name=witness.name, state=state, says=says, evidence=evidence, lost=witness.lost, allow=witness.allow
-            )
-        )
+        state, says, evidence, allow = witness.find(tree, answering)
+        told = Capability(name=witness.name, state=state, says=says, evidence=evidence)
+        told.lost, told.allow = witness.lost, allow or witness.allow
+        listed.append(told)
     return listed
 
 
@@ -94,13 +94,16 @@ def _tracefs(tree: Tree, kernel: Kernel) -> Found:
 
 
 def _reasons(tree: Tree, kernel: Kernel) -> Found:
+    """They are a field of a tracepoint: without tracefs the kernel may well have them, and nobody can tell."""
     directory = _tracing(tree)
     if not directory:
-        return _absent_tracefs(tree)
+        return _absent_tracefs(tree)._replace(says="tracefs is not mounted, and it is what tells them", allow=MOUNT)
     read = tree.read(f"{directory}/events/skb/kfree_skb/format")
     told = "REC->reason" in (read.text or "")
     evidence = [Evidence(source=read.path, value="reason" if told else f"({read.why or 'no field reason'})")]
-    return Found("offered", "a drop tells its reason", evidence) if told else _not_there(read, evidence)
+    if told:
+        return Found("offered", "a drop tells its reason", evidence)
+    return Found("missing", "this kernel's drops name no reason", evidence) if read.text else _not_there(read, evidence)
 
 
 def _tracing(tree: Tree) -> str:
@@ -188,7 +191,7 @@ WITNESSES = (
         "tracefs",
         _tracefs,
         "which device a probed packet was on, and when: a hop is seen by the rules and conntrack only",
-        "mount -t tracefs nodev /sys/kernel/tracing (root; a kernel with CONFIG_EVENT_TRACING)",
+        MOUNT,
     ),
     Witness("drop reasons", _reasons, "why the kernel dropped a packet, in its own word", "Linux 5.17 or later"),
     Witness(

@@ -5,13 +5,17 @@ NAT device, a veth's end in a pod is the virtual NIC. The command line and the p
 one thing has one name on both. `TWINS` tells where a twin differs, since equal names would teach wrong things.
 
 A key is `GROUP/NAME`: `kind/…` (of `Part.kind`), `floor/…`, `link/…` (of `Link.kind`, a noun), `says/…` (a link told in
-a line; `{}` is the other end), `switch/…` (what a bridge is to its machine), `sort/…` (of NICs), `column/…` (of the
-drawing), `confidence/…`, `state/…` (of a hop) and `word/…` (headings).
+a line; `{}` is the other end), `switch/…` (what a bridge is to its machine), `nat/…` (a NAT rule by what it rewrites),
+`sort/…` (of NICs), `column/…` (of the drawing), `confidence/…`, `state/…` (of a hop, or a device), `offer/…` (of a
+witness), `word/…` (headings), `name/…` (what a fact is called: its own name in English) and `FACT/VALUE` (a fact's value,
+where it is a word). Whole sentences are in `kubeapi.hardware_v1.korean`.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
+
+from kubeapi.hardware_v1.names import NAMES
 
 Words = Literal["linux", "vmware"]
 Language = Literal["en", "ko"]
@@ -53,7 +57,13 @@ TERMS: dict[str, Term] = {
     "kind/dummy": Term("dummy", "dummy"),
     "kind/netns": Term("network namespace", "네트워크 네임스페이스", "guest's network stack", "게스트의 네트워크 스택"),
     "kind/route": Term("route", "경로"),
-    "kind/nat": Term("masquerade", "마스커레이드", "NAT device", "NAT 장치"),
+    "kind/nat": Term("NAT", "NAT", "NAT device", "NAT 장치"),
+    "kind/masquerade": Term("masquerade", "마스커레이드", "NAT device", "NAT 장치"),
+    "kind/switch": Term("switch", "스위치", "VMnet", "VMnet"),
+    "nat/masquerade": Term("masquerade", "마스커레이드", "NAT device", "NAT 장치"),
+    "nat/snat": Term("source NAT", "출발지 NAT", "NAT device", "NAT 장치"),
+    "nat/dnat": Term("destination NAT", "목적지 NAT", "port forwarding", "포트 포워딩"),
+    "nat/redirect": Term("redirect", "리다이렉트", "port forwarding", "포트 포워딩"),
     "kind/service": Term("Service", "서비스", "port forwarding", "포트 포워딩"),
     "kind/engine": Term("engine", "엔진", "virtualization software", "가상화 소프트웨어"),
     "kind/containerd": Term("containerd", "containerd", "VM manager", "VM 관리자"),
@@ -116,6 +126,45 @@ TERMS: dict[str, Term] = {
     "state/differs": Term("differs", "다름"),
     "state/missed": Term("missed", "못 봄"),
     "state/declared": Term("declared", "선언"),
+    "state/up": Term("up", "켜짐"),
+    "state/down": Term("down", "꺼짐"),
+    "state/lowerlayerdown": Term("lowerlayerdown", "아래가 꺼짐"),
+    "state/dormant": Term("dormant", "휴면"),
+    "state/unknown": Term("unknown", "알 수 없음"),
+    "offer/offered": Term("offered", "있음"),
+    "offer/dormant": Term("dormant", "꺼져 있음"),
+    "offer/forbidden": Term("forbidden", "거부됨"),
+    "offer/missing": Term("missing", "없음"),
+    "sort/hardware": Term("hardware", "하드웨어"),
+    "overcommit/heuristic": Term("heuristic", "어림"),
+    "overcommit/always": Term("always", "항상"),
+    "overcommit/never": Term("never", "안 함"),
+    "balloon/free page reporting": Term("free page reporting", "빈 페이지 보고"),
+    "balloon/on request": Term("on request", "요청할 때"),
+    "hypervisor/none": Term("none", "없음"),
+    "beneath/unknown": Term("unknown", "알 수 없음"),
+    "container/none": Term("none", "아님"),
+    "container/a container": Term("a container", "컨테이너"),
+    "form/root partition": Term("root partition", "루트 파티션"),
+    "form/guest partition": Term("guest partition", "게스트 파티션"),
+    "word/yes": Term("yes", "예"),
+    "word/no": Term("no", "아니요"),
+    "word/hop": Term("hop", "홉"),
+    "word/name": Term("name", "이름"),
+    "word/state": Term("state", "상태"),
+    "word/nothing": Term("saw nothing", "아무것도 못 봄"),
+    "word/without": Term("is not offered here", "여기에는 없음"),
+    "word/arrived": Term("arrived", "도착"),
+    "word/lost-on-its-way": Term("did not arrive", "도착하지 않음"),
+    "word/unseen": Term("nobody can see whether it arrived", "도착했는지 아무도 볼 수 없음"),
+    "word/dropped": Term("dropped at {}", "{}에서 끝남"),
+    "word/of": Term("{} of {}", "{} / {}"),
+    "word/rule": Term("rule", "규칙"),
+    "word/object": Term("object", "오브젝트"),
+    "word/mend": Term("mend", "고치기"),
+    "word/note": Term("note", "참고"),
+    "word/lost": Term("lost", "잃는 것"),
+    "word/allow": Term("allow", "얻는 법"),
     "word/horizon": Term("horizon", "지평선"),
     "word/conflict": Term("conflict", "불일치"),
     "word/verdict": Term("verdict", "판정"),
@@ -126,7 +175,7 @@ TERMS: dict[str, Term] = {
     "word/vanished": Term("vanished", "사라짐"),
     "word/changed": Term("changed", "바뀜"),
     "word/same": Term("nothing changed", "바뀐 것 없음"),
-}
+} | {f"name/{name}": Term(name, korean) for name, korean in NAMES.items()}
 
 
 class Twin(NamedTuple):

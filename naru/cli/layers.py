@@ -14,19 +14,21 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from naru.cli import CommandError
 from naru.layers import source
 
 if TYPE_CHECKING:
     from kubeapi.hardware_v1.layers import Layers
+    from kubeapi.hardware_v1.terms import Language
     from kubeapi.model import Model
     from naru.layers.labels import Labels
 
 SUMMARY = "show what stands beneath the containers: NIC, switch, NAT, kernel, runtime"
 MODES = ("memory", "as_vms", "check")
 DIFFERENT = 1
+M = TypeVar("M", bound="Model")
 EXAMPLES = """examples:
   naru layers                                  the tower, one screen
   naru layers worker-2                         another node of the cluster
@@ -86,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
     if options.diff:
         return _diff(options)
     layers = snapshot(options.file) if options.file else source.layers(options)
+    if options.output not in ("json", "yaml"):  # what programs read is in one language
+        layers = told_in(layers, language(options))
     if options.svg:
         return _draw(layers, options)
     if options.select:
@@ -102,12 +106,27 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def labels(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Labels:
-    """The reader's words; the language is the locale's unless said."""
+def labels(options: argparse.Namespace) -> Labels:
+    """The reader's words."""
     from naru.layers.labels import Labels
 
+    return Labels(options.words, language(options))
+
+
+def language(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Language:
+    """The locale's, unless one was said."""
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := environment.get(name))), "")
-    return Labels(options.words, options.language or ("ko" if locale.startswith("ko") else "en"))
+    told: Language | None = options.language
+    return told or ("ko" if locale.startswith("ko") else "en")
+
+
+def told_in(document: M, language: Language) -> M:
+    """A document with its sentences in a language; the catalogue is loaded only for those who need it."""
+    if language == "en":
+        return document
+    from kubeapi.hardware_v1.korean import told_in_korean
+
+    return told_in_korean(document)
 
 
 def document(model: Model, form: str) -> str:
@@ -141,6 +160,8 @@ def _diff(options: argparse.Namespace) -> int:
     from naru.layers.terminal import Look
 
     before, after = map(snapshot, options.diff)
+    if options.output not in ("json", "yaml"):
+        before, after = (told_in(one, language(options)) for one in (before, after))
     found = difference(before, after)
     if options.output in ("json", "yaml"):
         print(document(found, options.output), end="")

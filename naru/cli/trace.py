@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import sys
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from naru.cli import CommandError
+from naru.layers.terminal import padded, pieces, width
 
 if TYPE_CHECKING:
     from kubeapi.core_v1.types import ObjectReference
     from kubeapi.hardware_v1.trace import Drop, Hop, Trace
     from naru.connection import Connection
+    from naru.layers.labels import Labels
 
 SUMMARY = "follow a packet hop by hop: predicted, or proven with --probe"
 WIDTH = 80
 DROPPED = 4
 HOST = "host"
+ARRIVED = {True: "arrived", False: "lost-on-its-way", None: "unseen"}
 EXAMPLES = """examples:
   naru trace web-57d74bff57-fmxjw --to was            the way to a Service, predicted
   naru trace web-57d74bff57-fmxjw --to was --probe    one UDP and one TCP packet are sent, and watched
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--probe", action="store_true", help="send one UDP and one TCP packet, and tell what was seen")
     parser.add_argument("--witnesses", metavar="LIST", help="use only these of tracefs,nft,conntrack")
     parser.add_argument("-o", "--output", choices=["json", "yaml", "wide"], help="wide: with what each witness saw")
+    parser.add_argument("--words", choices=("linux", "vmware"), default="linux", help="whose words the kinds are in")
+    parser.add_argument("--language", choices=("en", "ko"), help="of all that is told (as the locale says)")
     parser.add_argument("--kubeconfig", type=pathlib.Path, metavar="FILE", help="ask the cluster of this kubeconfig")
 
 
@@ -62,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             found = Trace.from_json(response.read())
     except (NoClusterError, RefusedError) as error:
         raise CommandError(str(error)) from error
-    _write(found, options.output)
+    _write(found, options)
     return DROPPED if found.drop else 0
 
 
@@ -81,61 +84,67 @@ def _sender(options: argparse.Namespace, connection: Connection) -> tuple[str, s
     return node, f"{namespace}/{name}"
 
 
-def _write(found: Trace, output: str | None) -> None:
-    if output == "json":
-        import orjson
+def _write(found: Trace, options: argparse.Namespace) -> None:
+    from naru.cli.layers import document, labels, told_in
 
-        print(orjson.dumps(found.to_dict(), option=orjson.OPT_INDENT_2).decode())
-    elif output == "yaml":
-        import yaml
-
-        yaml.safe_dump(found.to_dict(), sys.stdout, sort_keys=False, allow_unicode=True)
+    if options.output in ("json", "yaml"):
+        print(document(found, options.output), end="")
     else:
-        print(*table(found, wide=output == "wide"), sep="\n")
+        reader = labels(options)
+        print(*table(told_in(found, reader.language), reader, wide=options.output == "wide"), sep="\n")
 
 
-def table(found: Trace, wide: bool = False) -> list[str]:
+def table(found: Trace, labels: Labels, wide: bool = False) -> list[str]:
     """The trace as lines of at most WIDTH columns (commands are never cut)."""
-    return [*_wrapped(found.summary), "", *_hops(found.hops, wide), *_rest(found)]
+    return [*_wrapped(found.summary), "", *_hops(found.hops, labels, wide), *_rest(found, labels)]
 
 
-def _hops(hops: list[Hop], wide: bool) -> Iterator[str]:
-    yield f"{'':>3} {'HOP':11} {'NAME':28} {'STATE':20} {'µs':>8}"
+def _hops(hops: list[Hop], labels: Labels, wide: bool) -> Iterator[str]:
+    what, name, state = (labels.word(f"word/{word}").upper() for word in ("hop", "name", "state"))
+    yield _row("", what, name, state, "µs")
     for number, hop in enumerate(hops, 1):
         at = f"{hop.microseconds:.0f}" if hop.microseconds is not None else ""
-        yield f"{number:>3} {hop.kind:11.11} {_cut(hop.name, 28):28} {_state(hop):20} {at:>8}".rstrip()
+        yield _row(str(number), labels.word(f"kind/{hop.kind}"), hop.name, _state(hop, labels), at)
         yield from _wrapped(hop.says, "    ")
         for sighting in hop.sightings if wide else ():
-            saw = sighting.saw or ("saw nothing" if sighting.available else "is not offered here")
+            saw = sighting.saw or labels.word("word/nothing" if sighting.available else "word/without")
             yield from _wrapped(f"{sighting.witness}: {saw}", "      ")
 
 
-def _state(hop: Hop) -> str:
+def _row(number: str, kind: str, name: str, state: str, at: str) -> str:
+    cells = (
+        padded(_cut(text, columns), columns, numbers=False) for text, columns in ((kind, 11), (name, 28), (state, 20))
+    )
+    return f"{number:>3} {' '.join(cells)} {at:>8}".rstrip()
+
+
+def _state(hop: Hop, labels: Labels) -> str:
+    word = labels.word(f"state/{hop.state}")
     able = [sighting for sighting in hop.sightings if sighting.available]
     if not able or hop.state not in ("seen", "differs", "missed"):
-        return hop.state
-    return f"{hop.state} {sum(bool(s.saw) for s in able)} of {len(able)}"
+        return word
+    return f"{word} {labels.word('word/of').format(sum(bool(s.saw) for s in able), len(able))}"
 
 
-def _rest(found: Trace) -> Iterator[str]:
+def _rest(found: Trace, labels: Labels) -> Iterator[str]:
     if found.probes:
         yield ""
     for probe in found.probes:
-        arrived = {True: "arrived", False: "did not arrive", None: "nobody can see whether it arrived"}[probe.arrived]
+        arrived = labels.word(f"word/{ARRIVED[probe.arrived]}")
         yield from _wrapped(f"{probe.protocol} {probe.source} → {probe.destination} {arrived}: {probe.note}")
     if found.drop:
         yield ""
-        yield from _drop(found.drop, found.hops)
+        yield from _drop(found.drop, found.hops, labels)
     for note in found.notes:
-        yield from _wrapped(f"note: {note}")
+        yield from _wrapped(f"{labels.word('word/note')}: {note}")
 
 
-def _drop(drop: Drop, hops: list[Hop]) -> Iterator[str]:
+def _drop(drop: Drop, hops: list[Hop], labels: Labels) -> Iterator[str]:
     name = hops[drop.hop].name if drop.hop < len(hops) else ""
-    yield from _wrapped(f"dropped at {drop.hop + 1} {name}: {drop.reason}")
+    yield from _wrapped(f"{labels.word('word/dropped').format(f'{drop.hop + 1} {name}')}: {drop.reason}")
     for word, value in (("rule", drop.rule), ("object", _object(drop.object)), ("mend", drop.mend)):
         if value:
-            yield f"  {word:6}  {value}"
+            yield f"  {padded(labels.word(f'word/{word}'), 8, numbers=False)}{value}"
 
 
 def _object(about: ObjectReference | None) -> str:
@@ -143,8 +152,11 @@ def _object(about: ObjectReference | None) -> str:
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    first, *rest = pieces(text, WIDTH - len(indent) - 2)
+    return [f"{indent}{first}", *(f"{indent}  {piece}" for piece in rest)]
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def _cut(text: str, columns: int) -> str:
+    while width(text) > columns:
+        text = f"{text.removesuffix('…')[:-1]}…"
+    return text

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from kubeapi.hardware_v1.layers import Conflict, Fact, Horizon, Layers, Link, Part, Value
 from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.model import Model, always, empty
-from naru.layers.labels import Labels, shown
+from naru.layers.labels import Labels
 from naru.layers.terminal import Look, Span, wrapped
 from naru.layers.tower import Tower
 
@@ -145,8 +145,8 @@ class _Lines(NamedTuple):
 
     def _change(self, change: Change) -> list[Span]:
         part = self.after.parts[change.part]
-        values = f"{shown(change.before, change.unit)} → {shown(change.after, change.unit)}"
-        return [*self._part(part, self.after), Span(f"{change.what}: {values}")]
+        values = [self.labels.value(change.what, value, change.unit) for value in (change.before, change.after)]
+        return [*self._part(part, self.after), Span(f"{self.labels.name(change.what)}: {' → '.join(values)}")]
 
 
 def _lost(difference: Difference) -> tuple[list[Conflict], list[Horizon]]:

@@ -27,9 +27,12 @@ class Labels(NamedTuple):
         return word(key, self.words, self.language)
 
     def kind(self, part: Part, tower: Tower) -> str:
-        """What a part is called: its kind, told finer for a bridge (by where it leads) and the end of a veth in a pod."""
+        """What a part is called: its kind, told finer for a bridge (by where it leads), the end of a veth in a pod, and a
+        NAT rule (by what it rewrites)."""
         if part.kind == "bridge" and self.words == "vmware":
             return self.word(f"switch/{tower.switch(part)}")
+        if part.kind == "nat" and f"nat/{part.value('action')}" in TERMS:
+            return self.word(f"nat/{part.value('action')}")
         inside = tower.namespace(part) if part.kind == "veth" else None
         if inside and any(above.kind in ("pod", "container") for above in tower.above(inside.id)):
             return self.word("kind/veth-inside")
@@ -37,8 +40,8 @@ class Labels(NamedTuple):
 
     def named(self, part: Part, tower: Tower) -> tuple[str, str]:
         """Kind and name, without what says the same twice: `containerd containerd`, `machine this machine`."""
-        label = self.kind(part, tower)
-        if part.name.lower() in (part.kind, label.lower()):
+        label, english = self.kind(part, tower), Labels().kind(part, tower)
+        if part.name.lower() in (part.kind, english.lower()):
             return label, ""
         return label, "" if part.kind in part.name.lower().split() else part.name
 
@@ -57,20 +60,36 @@ class Labels(NamedTuple):
 
     def fact(self, fact: Fact) -> str:
         """A fact within its part's line. Text speaks for itself; a number needs its name, unless its unit is enough."""
-        unknown = clause(fact.note or self.word("confidence/unknown"))
-        text = unknown if fact.value is None else shown(fact.value, fact.unit)
+        text = self.value(fact.name, fact.value, fact.unit)
+        if fact.value is None and fact.note:
+            text = clause(fact.note)
         key = f"fact/{fact.name}"
         if isinstance(fact.value, bool):
-            return self.word(key).format("") if fact.value and key in TERMS else fact.name if fact.value else ""
+            return (
+                self.word(key).format("") if fact.value and key in TERMS else self.name(fact.name) if fact.value else ""
+            )
         if key in TERMS and fact.value is not None:
             return self.word(key).format(text)
-        if f"{fact.name}/{fact.value}" in TERMS:
-            return self.word(f"{fact.name}/{fact.value}")
         if fact.name == "addresses":
             return ", ".join(address for address in text.split(", ") if not address.startswith(LINK_LOCAL))
         if fact.value is None or (isinstance(fact.value, int | float) and not fact.unit):
-            return f"{fact.name} {text}"
+            return f"{self.name(fact.name)} {text}"
         return text
+
+    def name(self, fact: str) -> str:
+        """What a fact is called; of `rule tcp/http` the first word is its name."""
+        if f"name/{fact}" in TERMS:
+            return self.word(f"name/{fact}")
+        first, space, rest = fact.partition(" ")
+        return self.word(f"name/{first}") + space + rest
+
+    def value(self, fact: str, value: Value, unit: str = "") -> str:
+        """A fact's value, in words where it is one."""
+        if f"{fact}/{value}" in TERMS:
+            return self.word(f"{fact}/{value}")
+        if isinstance(value, bool):
+            return self.word("word/yes" if value else "word/no")
+        return self.word("confidence/unknown") if value is None else shown(value, unit)
 
     def plug(self, plug: Plug) -> str:
         """`eth0 ⇄ veth12ab ▸ br0`: the interface, the other end of its pair, the switch that this is plugged into."""

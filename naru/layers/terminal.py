@@ -81,7 +81,7 @@ def wrapped(first: Sequence[Span], rest: str, cells: Sequence[Span], columns: in
     for cell in cells:
         need = width(cell.text.rstrip()) + (0 if empty else 2)
         if columns and used + need > columns:
-            for piece in _pieces(cell.text.rstrip(), max(columns - width(rest), 20)):
+            for piece in pieces(cell.text.rstrip(), max(columns - width(rest), 20)):
                 if used:
                     lines.append([Span(rest, "quiet")])
                     used = width(rest)
@@ -94,12 +94,13 @@ def wrapped(first: Sequence[Span], rest: str, cells: Sequence[Span], columns: in
     return lines
 
 
-def _pieces(text: str, columns: int) -> list[str]:
-    pieces = [""]
+def pieces(text: str, columns: int) -> list[str]:
+    """A text broken between its words, so that each piece is no wider than that."""
+    lines = [""]
     for word in text.split(" "):
-        joined = f"{pieces[-1]} {word}" if pieces[-1] else word
-        if pieces[-1] and width(joined) > columns:
-            pieces.append(word)
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width(joined) > columns:
+            lines.append(word)
         else:
-            pieces[-1] = joined
-    return pieces
+            lines[-1] = joined
+    return lines

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kubeapi.hardware_v1.layers import Conflict, Evidence, Fact, Layers, Part
-from naru.layers.labels import Labels, clause, shown
+from naru.layers.labels import Labels, clause
 from naru.layers.terminal import Look, Span, padded, width, wrapped
 from naru.layers.tower import Tower, is_interface, is_sandbox
 
@@ -146,7 +146,7 @@ class _Tree:
         if self._options.evidence:
             return self._links(part)
         if self._options.wide:
-            return [f"{fact.name}={shown(fact.value, fact.unit)}" for fact in part.facts] + self._links(part)
+            return [f"{self._labels.name(fact.name)}={self._value(fact)}" for fact in part.facts] + self._links(part)
         return headlines(part, self._labels) + self._links(part)
 
     def _links(self, part: Part) -> list[str]:
@@ -162,6 +162,9 @@ class _Tree:
             if self._all or link.kind not in TOLD:
                 others[link.kind].append(self._tower.parts[link.target])
         return told + [self._labels.says(kind, self._named(parts)) for kind, parts in others.items()]
+
+    def _value(self, fact: Fact) -> str:
+        return self._labels.value(fact.name, fact.value, fact.unit)
 
     def _clause(self, says: str) -> str:
         """What is said, or the beginning of it that stands by itself."""
@@ -185,9 +188,9 @@ class _Tree:
                 yield Row(trunk + "    ", trunk + "      ", "witness", "", "", says, "quiet")
 
     def _proof(self, fact: Fact, part: Part, trunk: str) -> Row:
-        cells = [shown(fact.value, fact.unit), self._labels.word(f"confidence/{fact.confidence}")]
+        cells = [self._value(fact), self._labels.word(f"confidence/{fact.confidence}")]
         cells += [" ".join(map(_source, fact.evidence)) + (f"  ({fact.note})" if fact.note else "")]
-        return Row(trunk + "  ", trunk + "    ", f"fact of {part.id}", "", fact.name, cells, "quiet")
+        return Row(trunk + "  ", trunk + "    ", f"fact of {part.id}", "", self._labels.name(fact.name), cells, "quiet")
 
 
 def _source(evidence: Evidence) -> str:

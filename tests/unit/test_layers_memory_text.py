@@ -6,6 +6,7 @@ from kubeapi.hardware_v1.check import Capability, Check
 from kubeapi.hardware_v1.layers import Evidence, Fact, Part
 from kubeapi.hardware_v1.memory import Memory
 from naru.layers import check, memory
+from naru.layers.labels import Labels
 from naru.layers.terminal import Look
 
 GIB = 1 << 30
@@ -67,6 +68,6 @@ def test_check_tells_what_is_lost_and_how_to_allow_it_only_where_something_is_mi
     there = Capability(name="conntrack", state="offered", says="listed", lost="LOST", allow="ALLOW",
                        evidence=[Evidence(source="netlink", value="answered")])  # fmt: skip
     gone = there.model_copy(update={"name": "tracefs", "state": "dormant", "says": "not mounted"})
-    shown = check.text(Check(capabilities=[there, gone]), Look()).splitlines()
+    shown = check.text(Check(capabilities=[there, gone]), Labels(), Look()).splitlines()
     assert [line.split()[0] for line in shown] == ["conntrack", "tracefs", "lost:", "allow:"]
-    assert "netlink: answered" in check.text(Check(capabilities=[there]), Look(), evidence=True)
+    assert "netlink: answered" in check.text(Check(capabilities=[there]), Labels(), Look(), evidence=True)

@@ -19,6 +19,7 @@ from kubeapi.core_v1.types import Pod, Service
 from kubeapi.hardware_v1.trace import Drop, Hop, Probe, Sighting, Trace
 from kubeapi.hardware_v1.types import Machine
 from naru.cli.trace import WIDTH, table
+from naru.layers.labels import Labels
 from tests.unit.trace_scene import CLUSTER_IP, CONFIG, NODE, NODE_PORT, POD_A, UPLINK, A, B, scene, target, web
 
 
@@ -214,7 +215,7 @@ def long_trace() -> Trace:
 
 @pytest.mark.parametrize("wide", [True, False])
 def test_a_trace_is_read_in_80_columns(wide: bool) -> None:
-    lines = table(long_trace(), wide)
+    lines = table(long_trace(), Labels(), wide)
     assert max(map(len, lines)) <= WIDTH
     assert any("seen 1 of 2" in line and line.endswith(" 12") for line in lines)
     assert any("mend" in line and "do it" in line for line in lines)

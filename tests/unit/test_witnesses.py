@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from agent.hardware import evidence
 from agent.hardware.asking import Answer
 from agent.hardware.evidence import Tree
 from agent.hardware.kvm import Kvm
@@ -81,6 +81,16 @@ def test_hiding_a_file_changes_the_answer_of_what_rests_on_it_alone(
     assert {name: state for name, state in states(tree).items() if state != "offered"} == changed
 
 
+def test_drop_reasons_without_tracefs_are_a_matter_of_mounting_it_and_with_it_of_the_kernel(tmp_path: Path) -> None:
+    def reasons(name: str, files: dict[str, str]) -> Capability:
+        return found(tree_of(tmp_path / name, files))["drop reasons"]
+
+    unmounted = reasons("a", {path: text for path, text in FILES.items() if not path.startswith(f"{TRACING}/events")})
+    assert "tracefs is not mounted" in unmounted.says and unmounted.allow.startswith("mount -t tracefs")
+    old = reasons("b", FILES | {f"{TRACING}/events/skb/kfree_skb/format": 'print fmt: "%p", REC->skbaddr\n'})
+    assert (old.state, old.allow) == ("missing", "Linux 5.17 or later") and "no reason" in old.says
+
+
 @pytest.mark.parametrize(
     ("kernel", "changed"),
     [
@@ -115,12 +125,14 @@ def test_hybrid_without_memory_in_v1_is_not_taken_for_v2(tmp_path: Path) -> None
 def test_the_processes_that_may_not_be_read_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = tree_of(tmp_path, {**FILES, "/proc/1/smaps_rollup": "", "/proc/7/smaps_rollup": "Pss: 1 kB\n"})
 
-    def refusing(path: str, *args: object, **kwargs: object) -> object:
+    real = os.open
+
+    def refusing(path: str, flags: int) -> int:
         if path.endswith("/1/smaps_rollup"):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return open(path, *args, **kwargs)  # type: ignore[call-overload]
+        return real(path, flags)
 
-    monkeypatch.setattr(evidence, "open", refusing, raising=False)
+    monkeypatch.setattr(os, "open", refusing)
     capability = found(tree)["smaps_rollup"]
     assert (capability.state, capability.says) == ("offered", "but not permitted for 1 processes")
     assert capability.evidence[1] == Evidence(source="/proc/1/smaps_rollup", value="(not permitted)")
