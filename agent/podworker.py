@@ -29,6 +29,7 @@ from agent.status import Facts, as_told, full_name, status_of
 from agent.termination import TerminationMessages
 from agent.volumes import VolumeError
 from kubeapi.core_v1.types import Pod, PodStatus
+from kubeapi.names import DELETED_BY
 
 log = structlog.get_logger()
 ENGINE_PAUSE, FAULT_PAUSE, SANDBOX_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 1.0, 60.0
@@ -63,6 +64,7 @@ class PodWorker:
         self._known = Known()
         self._start_time = pod.status.start_time or parts.clock.now().replace(microsecond=0)  # as the API will keep it
         self._told = PodStatus()
+        self._serving: frozenset[int] | None = None  # what takes the pod's connections; None while nobody was told
 
     def update(self, pod: Pod) -> None:
         """The object as the API now has it."""
@@ -70,6 +72,9 @@ class PodWorker:
         self.pod = pod
         if ends:
             self._interrupt()
+            if by := pod.metadata.annotations.get(DELETED_BY):
+                grace = pod.metadata.deletion_grace_period_seconds
+                self._parts.say(pod, "", "Normal", "Deleting", f"Deletion asked by {by}, with {grace} s to end")
         self._wake.set()
 
     def forget(self) -> None:
@@ -204,6 +209,16 @@ class PodWorker:
         if status != self._told and not self._gone:
             self._report(pod, status)
             self._told = status
+        self._lead(pod, observed, status)
+
+    def _lead(self, pod: Pod, observed: Observed, status: PodStatus) -> None:
+        """Have the Service rules follow what is known here: the API's word takes longer to come round."""
+        ready = any(c.type == "Ready" and c.status == "True" for c in status.conditions)
+        pids = frozenset(c.pid for c in observed.containers if ready and c.phase == "running")
+        if pids == self._serving or self._gone or pod.metadata.deletion_timestamp:
+            return
+        self._serving = pids
+        self._parts.network.serve(pod.metadata.uid, pids)
 
     async def _act(self, pod: Pod, observed: Observed, action: planner.Action) -> bool:
         """Carry one action out; whether another look is due at once."""

@@ -56,7 +56,7 @@ def service_ports(
 ) -> list[ServicePort]:
     """Every port that has a cluster address, in the order of their keys. Headless and ExternalName Services have none.
 
-    draining: addresses of pods that are about to end, whatever their slices still say.
+    draining: addresses of pods that end or are dead, whatever their slices still say.
     """
     by_service: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)
     for piece in slices:
@@ -68,11 +68,12 @@ def service_ports(
         if service.spec.type == "ExternalName" or not cluster_ips:
             continue
         pieces = by_service[service.metadata.namespace, service.metadata.name]
+        leaving = () if service.spec.publish_not_ready_addresses else draining
         outside = tuple(dict.fromkeys([*service.spec.external_ips, *_ingress_ips(service)]))
         for port in service.spec.ports:
             candidates = _candidates(pieces, port.name or "", port.protocol or "TCP", node)
-            anywhere = _usable(candidates, draining)
-            here = _usable([c for c in candidates if c[0].local], draining)
+            anywhere = _usable(candidates, leaving)
+            here = _usable([c for c in candidates if c[0].local], leaving)
             found.append(
                 ServicePort(
                     service.metadata.namespace,

@@ -7,7 +7,7 @@ same address. All that is remembered is which pods are attached; after a restart
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
@@ -19,6 +19,7 @@ from agent.network.addresses import NoAddressLeftError, next_address
 from agent.network.config import NetworkConfig
 from agent.network.dns import DnsServer
 from agent.network.firewall import ensure_forwarding, remove_forwarding
+from agent.network.lifelines import Lifelines
 from agent.network.protocol import HostPort, NetworkError
 from agent.network.records import Records
 from agent.network.rules import PodPort
@@ -42,6 +43,7 @@ class NodeNetwork:
         self._last: str | None = None
         self._host_ports: dict[str, tuple[PodPort, ...]] = {}
         self._rules = ServiceRules(config, services, slices, self._pod_ports)
+        self._lifelines = Lifelines(self._ended)
         self._records = Records(config.domain, services, slices)
         self._dns = DnsServer(config.dns_address, self._records)
         self._knowing: asyncio.Task[None] | None = None
@@ -75,6 +77,7 @@ class NodeNetwork:
         if self._knowing:
             self._knowing.cancel()
             self._knowing = None
+        self._lifelines.release_all()
         await self._rules.stop()
         await self._dns.stop()
         for cache in self._caches:
@@ -98,12 +101,30 @@ class NodeNetwork:
 
     async def drain(self, pod_uid: str) -> None:
         """As `Network` says."""
+        self._lifelines.release(pod_uid)
         if address := self._addresses.get(pod_uid):
             self._rules.draining.add(address)
             await self._rules.sync()
 
+    def serve(self, pod_uid: str, pids: Collection[int]) -> None:
+        """As `Network` says."""
+        address = self._addresses.get(pod_uid)
+        if address is None:
+            return
+        if self._lifelines.follow(pod_uid, pids):
+            self._rules.draining.discard(address)
+            self._rules.changed()
+        else:
+            self._ended(pod_uid)
+
+    def _ended(self, pod_uid: str) -> None:
+        if address := self._addresses.get(pod_uid):
+            self._rules.draining.add(address)
+            self._rules.changed()
+
     async def detach(self, pod_uid: str) -> None:
         """As `Network` says."""
+        self._lifelines.release(pod_uid)
         await self._netlink(lambda ip: plumbing.detach(ip, self._config, pod_uid))
         self._addresses.pop(pod_uid, None)
         if self._host_ports.pop(pod_uid, ()):
@@ -158,6 +179,16 @@ async def reserve_ranges(config: NetworkConfig) -> None:
             plumbing.ensure_fallbacks(ip, config)
 
     await asyncio.to_thread(run)
+
+
+async def observe_network(config: NetworkConfig) -> list[str]:
+    """The names of the kernel's devices that were made for this cluster; needs no running network."""
+
+    def run() -> list[str]:
+        with IPRoute() as ip:
+            return plumbing.observe_node(ip, config)
+
+    return await asyncio.to_thread(run)
 
 
 async def remove_network(config: NetworkConfig) -> None:

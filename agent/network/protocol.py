@@ -6,7 +6,7 @@ attaching is adopting what is already so. Services and DNS need no calls; they f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.network.addresses import next_address
@@ -65,7 +65,15 @@ class Network(Protocol):
     async def drain(self, pod_uid: str) -> None:
         """Lead no new connection to the pod, from when this returns; those that it has go on.
 
-        For a pod about to be told to end: the API's word of it takes longer to come round than the pod to stop listening.
+        For a pod about to be told to end, or one whose container has died: the API's word of it takes longer to come round
+        than the pod to stop listening.
+        """
+        ...
+
+    def serve(self, pod_uid: str, pids: Collection[int]) -> None:
+        """Lead new connections to the pod, if the API says so too, for as long as these processes live; without any, do not.
+
+        Returns at once, the rules follow.
         """
         ...
 
@@ -109,6 +117,9 @@ class SimulatedNetwork:
         return self.addresses[pod.uid]
 
     async def drain(self, pod_uid: str) -> None:
+        """As `Network` says."""
+
+    def serve(self, pod_uid: str, pids: Collection[int]) -> None:
         """As `Network` says."""
 
     async def detach(self, pod_uid: str) -> None:

@@ -101,7 +101,7 @@ class ServiceRules:
         self._wake, self._lock = asyncio.Event(), asyncio.Lock()
         self._held: Ruleset | None = None
         self._udp: set[str] = set()
-        self.draining: set[str] = set()  # addresses of pods about to end
+        self.draining: set[str] = set()  # addresses of pods that end or are dead
         self._task: asyncio.Task[None] | None = None
         services.on_change(lambda old, new: self.changed())
         slices.on_change(lambda old, new: self.changed())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -175,6 +176,30 @@ async def test_a_pod_that_is_to_end_gets_no_new_connection_though_the_api_has_no
     await node.network.drain("leaving")
     assert {(await node.ask(client, CLUSTER_IP, 80))[0] for _ in range(20)} == {"staying"}
     assert (await node.ask(client, leaving[1], 8080))[0] == "leaving"
+
+
+async def test_a_pod_gets_no_new_connection_from_when_its_process_ends_until_another_serves(node: Node) -> None:
+    client, _ = await node.pod("client")
+    dying, staying = await node.pod("dying"), await node.pod("staying")
+    node.services.set(service())
+    node.slices.set(endpoints(dying[1], staying[1]))
+    await node.settled()
+
+    async def answering(wanted: set[str]) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while {(await node.ask(client, CLUSTER_IP, 80))[0] for _ in range(20)} != wanted:
+                pass
+
+    process = await asyncio.create_subprocess_exec("sleep", "infinity")
+    node.network.serve("dying", {process.pid})
+    await answering({"dying", "staying"})
+    process.kill()
+    await process.wait()
+    await answering({"staying"})
+    node.network.serve("dying", {os.getpid()})
+    await answering({"dying", "staying"})
+    node.network.serve("dying", ())
+    await answering({"staying"})
 
 
 async def test_udp_clients_are_led_away_from_an_endpoint_that_went(node: Node) -> None:

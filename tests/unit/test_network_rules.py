@@ -71,6 +71,12 @@ def test_pods_about_to_end_take_traffic_only_where_no_other_can() -> None:
     assert found.internal == (HERE,)
 
 
+def test_a_service_that_publishes_pods_that_are_not_ready_leads_to_those_that_end_too() -> None:
+    both = [slice_of(endpoint("10.244.0.5"), endpoint("10.244.1.5", node="there"))]
+    (found,) = service_ports([service(publishNotReadyAddresses=True)], both, "here", draining={"10.244.0.5"})
+    assert found.internal == (HERE, THERE)
+
+
 def test_host_ports_are_those_that_containers_ask_for() -> None:
     ports = [{"containerPort": 80, "hostPort": 8080, "hostIP": "127.0.0.1"}, {"containerPort": 81}]
     spec = {"containers": [{"name": "web", "ports": ports}]}
