@@ -21,3 +21,8 @@ def safe_encoded(text: str) -> str:
 # finalizer by which a volume's node takes the data away first. A driver's name is a DNS subdomain, a finalizer's has a path.
 DOCKER_VOLUMES = "docker-volume.naru.dev"
 DOCKER_VOLUME_FINALIZER = "naru.dev/docker-volume"
+
+# Who had a pod deleted, as an annotation: `USER with PROGRAM`. What the control plane's own controllers delete has none, for
+# they tell it in Events; CONTROLLERS is the name of their program.
+DELETED_BY = "naru.dev/deleted-by"
+CONTROLLERS = "naru-controllers"

@@ -23,6 +23,7 @@ from controlplane.store.sqlite import SqliteStore
 from kubeapi import registry as kinds
 from kubeapi.client.client import Client
 from kubeapi.clock import SystemClock
+from kubeapi.names import CONTROLLERS
 from naru import kubeconfig
 from naru.config import ClusterConfig
 from naru.processes import spare_collector, tell_ready
@@ -38,7 +39,7 @@ async def control_plane(data_dir: pathlib.Path, config: ClusterConfig, controlle
         async with serve(store, registry, clock, rng, data_dir, config.port, ranges=ranges, node=config.node) as server:
             write_kubeconfig(data_dir, config)
             user, groups = ADMIN
-            client = Client(server, registry, "naru-controllers", user=user, groups=groups)
+            client = Client(server, registry, CONTROLLERS, user=user, groups=groups)
 
             compacted_next = store.revision
 

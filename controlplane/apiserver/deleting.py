@@ -16,6 +16,7 @@ from controlplane.store import Conflict
 from kubeapi.client.transport import Request
 from kubeapi.errors import Cause, conflict, invalid
 from kubeapi.meta_v1.types import DeleteOptions
+from kubeapi.names import DELETED_BY
 from kubeapi.registry import Kind
 
 POLICIES = ("Foreground", "Background", "Orphan")
@@ -109,8 +110,11 @@ class Deleter:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
 
-    async def delete(self, target: Target, options: DeleteOptions) -> tuple[Any, bool]:
-        """Delete one object; returns it as it was left and whether it is gone. Raises 404, or 409 by preconditions."""
+    async def delete(self, target: Target, options: DeleteOptions, by: str) -> tuple[Any, bool]:
+        """Delete one object; returns it as it was left and whether it is gone. Raises 404, or 409 by preconditions.
+
+        by: who asks; a pod that has time to end keeps it, so that its node can tell.
+        """
         store = self.writer.store
         while True:  # each turn more means that somebody else got on
             entry = store.get(target.key)
@@ -120,6 +124,8 @@ class Deleter:
             _check(target, obj, options)
             before = obj.clone()
             obj, now = plan_deletion(target.kind, obj, options, self.writer.now())
+            if by and target.kind.graceful and not now and before.metadata.deletion_timestamp is None:
+                obj.metadata.annotations[DELETED_BY] = by
             if options.dry_run or (obj == before and not now):
                 return obj, now
             try:

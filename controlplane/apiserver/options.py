@@ -16,6 +16,7 @@ from kubeapi.errors import (
     required,
     too_long,
 )
+from kubeapi.names import CONTROLLERS
 
 BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False, "": True}
 
@@ -80,9 +81,20 @@ def write_options(request: Request, kind: str) -> Options:
     causes += _manager_causes(query.get("fieldManager", ""))
     if causes:
         raise refused_options(kind, causes)
-    agent = request.headers.get("user-agent", "").split("/")[0][:LONGEST_MANAGER]
-    manager = query.get("fieldManager") or "".join(filter(str.isprintable, agent)) or "unknown"
+    manager = query.get("fieldManager") or program_of(request)
     return Options(bool(dry_runs), manager, validation, flag(query, "force"))
+
+
+def program_of(request: Request) -> str:
+    """The program that asks, by its User-Agent."""
+    agent = request.headers.get("user-agent", "").split("/")[0][:LONGEST_MANAGER]
+    return "".join(filter(str.isprintable, agent)) or "unknown"
+
+
+def asker_of(request: Request) -> str:
+    """`USER with PROGRAM`; nothing for the control plane's own controllers."""
+    program = program_of(request)
+    return "" if program == CONTROLLERS else f"{request.user} with {program}"
 
 
 def dry_run_causes(asked: list[str]) -> list[Cause]:

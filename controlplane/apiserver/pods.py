@@ -44,7 +44,7 @@ async def bind(writer: Writer, target: Target, binding: Binding, options: Option
     return DONE
 
 
-async def evict(deleter: Deleter, target: Target, eviction: Eviction, options: Options) -> dict[str, Any]:
+async def evict(deleter: Deleter, target: Target, eviction: Eviction, options: Options, by: str) -> dict[str, Any]:
     """Delete the pod as its DeleteOptions say; nothing holds it back, for there are no disruption budgets."""
     if eviction.metadata.name not in ("", target.name):
         raise bad_request(
@@ -53,5 +53,5 @@ async def evict(deleter: Deleter, target: Target, eviction: Eviction, options: O
     wanted = checked(eviction.delete_options or DeleteOptions())
     if options.dry_run:
         wanted.dry_run = ["All"]
-    await deleter.delete(target, wanted)
+    await deleter.delete(target, wanted, by)
     return DONE

@@ -19,7 +19,7 @@ from controlplane.apiserver.bodies import decoded, in_json, json_body, media_of
 from controlplane.apiserver.deleting import Deleter, deletion_answer, options_of
 from controlplane.apiserver.discovery import discover, subresources_of
 from controlplane.apiserver.forms import Form, answer, negotiate, shaped
-from controlplane.apiserver.options import query_of, write_options
+from controlplane.apiserver.options import asker_of, query_of, write_options
 from controlplane.apiserver.patching import Patcher
 from controlplane.apiserver.reads import Reader
 from controlplane.apiserver.routing import Target, route
@@ -170,17 +170,15 @@ class ApiServer:
                 return self._written(target, written, form, query)
             case "DELETE", "":
                 wanted = options_of(request)
-                obj, gone = await self.deleter.delete(target, wanted)
+                obj, gone = await self.deleter.delete(target, wanted, asker_of(request))
                 code = 202 if not gone and wanted.orphan_dependents is False else 200
                 return answer(code, deletion_answer(target.kind, obj, gone), form)
             case "POST", "binding":
                 options = write_options(request, "CreateOptions")
                 return answer(201, await pods.bind(self.writer, target, decoded(pods.BINDING, request), options), form)
             case "POST", "eviction":
-                options = write_options(request, "CreateOptions")
-                return answer(
-                    201, await pods.evict(self.deleter, target, decoded(pods.EVICTION, request), options), form
-                )
+                options, eviction = write_options(request, "CreateOptions"), decoded(pods.EVICTION, request)
+                return answer(201, await pods.evict(self.deleter, target, eviction, options, asker_of(request)), form)
         raise not_allowed()
 
     def _watch(self, target: Target, form: Form, query: dict[str, str]) -> Response:
@@ -206,7 +204,7 @@ class ApiServer:
             meta = item["metadata"]
             one = target._replace(namespace=meta.get("namespace", ""), name=meta["name"])
             try:
-                await self.deleter.delete(one, wanted)
+                await self.deleter.delete(one, wanted, asker_of(request))
             except ApiError as error:
                 if error.code != 404:  # gone meanwhile is what was asked
                     raise
@@ -240,4 +238,6 @@ def refusal(error: ApiError) -> Response:
         del body["reason"]
     response = answer(error.code, body)
     response.headers += warning_headers(error.warnings)
+    if seconds := (error.details or {}).get("retryAfterSeconds"):
+        response.headers.append(("retry-after", str(seconds)))
     return response

@@ -21,6 +21,7 @@ from agent.runtime.protocol import Container, ContainerSpec, EngineDownError, En
 from agent.runtime.simulated import Life, SimulatedRuntime, life_of
 from agent.volumes import Volumes
 from kubeapi.core_v1.types import ContainerStatus, Pod, PodStatus
+from kubeapi.names import DELETED_BY
 from naru.simulation.virtual import VirtualClock, virtually
 
 IMAGE = "app:1"
@@ -365,6 +366,20 @@ def test_deleted_pod_has_its_grace_and_leaves_nothing(
             assert ended.exit_code == exit_code
             assert await world.runtime.observe() == ([], [])
             assert world.network.addresses == {}
+
+    virtually(story)
+
+
+def test_who_had_it_deleted_is_told(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            world.worker.pod.metadata.annotations[DELETED_BY] = "mia with kubectl"
+            world.delete(grace=30)
+            world.delete(grace=5)
+            await world.forgotten.wait()
+            assert world.heard("Deleting") == ["Deletion asked by mia with kubectl, with 30 s to end"]
 
     virtually(story)
 
