@@ -72,7 +72,7 @@ def observe_runtimes(
         ]
         facts += _charged(tree, cgroups, inside)
         on = pods.get(inside.id) or inside.place
-        name = (row.container or ("pause" if row.pod else row.name)) if row else inside.first.name
+        name = (row.container or ("pause" if row.sandbox else row.name)) if row else inside.first.name
         findings.parts.append(Part(id=inside.part, kind="container", name=name, floor="container", on=on, facts=facts))
         findings.parts += [_process(tree, process, inside, own, host) for process in inside.processes]
     return containers
@@ -179,6 +179,7 @@ def _told(inside: Inside, row: Listed | None, engine: Engine | None) -> list[Fac
             said_size = Evidence(source="the engine's GET /images/json", value=f"{row.image} {size}")
             facts.append(fact("imageSize", size, said_size, unit="B"))
         facts.append(fact("engineName", row.name, said))
+        facts += [fact("sandbox", True, said, note="it only holds its pod's namespaces")] if row.sandbox else []
     return facts
 
 

@@ -90,9 +90,9 @@ def listed_of(row: Mapping[str, Any], cluster: str) -> Listed:
     labels, names = row.get("Labels") or {}, row.get("Names") or [row["Id"][:12]]
     theirs = labels.get(LABEL + "cluster")
     pod = _pod(labels) if theirs is not None and cluster in ("", theirs) else None
-    return Listed(
-        row["Id"], names[0].lstrip("/"), row.get("Image", ""), pod, labels.get(LABEL + "container", "") if pod else ""
-    )
+    container = labels.get(LABEL + "container", "") if pod else ""
+    sandbox = labels.get(LABEL + "kind") == "sandbox"
+    return Listed(row["Id"], names[0].lstrip("/"), row.get("Image", ""), pod, container, sandbox)
 
 
 def sandbox_of(seen: Mapping[str, Any]) -> Sandbox:

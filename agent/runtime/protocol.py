@@ -174,13 +174,15 @@ class RuntimeEvent:
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A running container of the engine, whoever made it: its name for people, and for one of this cluster its pod and which
-    container of it (empty: the sandbox). A runtime without a cluster knows the pods of all."""
+    container of it (empty: the sandbox). A runtime without a cluster knows the pods of all; a sandbox is known whosever it
+    is."""
 
     id: str
     name: str
     image: str = ""
     pod: PodRef | None = None
     container: str = ""
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

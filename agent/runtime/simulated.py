@@ -275,7 +275,9 @@ class SimulatedRuntime:
         """As `Runtime` says."""
         self._enter("listed")
         found = [made.value for made in self._made.values()]
-        sandboxes = [Listed(s.id, s.pod.name, pod=s.pod) for s in found if isinstance(s, Sandbox) and s.running]
+        sandboxes = [
+            Listed(s.id, s.pod.name, pod=s.pod, sandbox=True) for s in found if isinstance(s, Sandbox) and s.running
+        ]
         running = [c for c in found if isinstance(c, Container) and c.phase == "running"]
         return sandboxes + [Listed(c.id, c.name, c.image, c.pod, c.name) for c in running]
 

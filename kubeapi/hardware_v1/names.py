@@ -95,6 +95,7 @@ NAMES: dict[str, str] = {
     "rotational": "회전식",
     "rule": "규칙",
     "runc": "runc",
+    "sandbox": "샌드박스",
     "sent": "보낸 양",
     "size": "크기",
     "slot": "슬롯",

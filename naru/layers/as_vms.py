@@ -21,7 +21,7 @@ from kubeapi.hardware_v1.memory import Memory
 from kubeapi.hardware_v1.vms import Box, Cost, Guest, Hypervisor, Range, VmBench, Vms
 from naru.layers import hypervisors, source
 from naru.layers.hypervisors import MIB
-from naru.layers.tower import Tower
+from naru.layers.tower import Tower, is_sandbox
 
 SUMMARY = "what runs now as if each pod were a virtual machine: which boxes vanish in containers, what they would cost"
 BENCH = "bench-vm.json"
@@ -87,10 +87,11 @@ def as_vms(layers: Layers, memory: Memory, measured: VmBench | None = None) -> V
 
 
 def owners(tower: Tower) -> list[Part]:
-    """What would be a guest: each pod, and each container that is in none."""
+    """What would be a guest: each pod, and each container that is in none; the sandbox of another cluster's pod is none."""
     pods = tower.pods()
     grouped = {part.id for pod in pods for part in tower.all_above(pod.id)}
     alone = [part for part in tower.parts.values() if part.kind == "container" and part.id not in grouped]
+    alone = [part for part in alone if not is_sandbox(part)]
     return [*pods, *sorted(alone, key=lambda part: part.name)]
 
 

@@ -83,11 +83,12 @@ async def _discovered() -> Layers:
 
 @contextlib.asynccontextmanager
 async def own_view() -> AsyncIterator[NodeView]:
-    """This machine, where no agent looks at it: no pods, Services or network of ours, and an engine if one answers."""
+    """This machine, where no agent looks at it: no Services or network of ours, but the pods of every cluster, which the
+    engine's labels tell, if one answers."""
     from agent.hardware.view import NodeView
     from agent.runtime.docker import DockerRuntime
 
-    runtime = DockerRuntime("none")
+    runtime = DockerRuntime(cluster="")
     try:
         yield NodeView(name=socket.gethostname().lower(), clock=SystemClock(), runtime=runtime)
     finally:

@@ -27,7 +27,7 @@ def is_interface(part: Part) -> bool:
 
 def is_sandbox(part: Part) -> bool:
     """Whether a container only holds its pod's namespaces: every pod has one, and it tells nothing."""
-    return part.kind == "container" and part.name == "pause" and part.on.startswith("pod/")
+    return part.kind == "container" and part.value("sandbox") is True
 
 
 class Plug(NamedTuple):

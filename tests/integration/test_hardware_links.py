@@ -33,6 +33,8 @@ from agent.runtime.protocol import PodRef, SandboxSpec
 from kubeapi.clock import SystemClock
 from kubeapi.hardware_v1.layers import Layers, Part
 from kubeapi.meta_v1.types import ObjectMeta
+from naru.layers.source import own_view
+from naru.layers.tower import is_sandbox
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 DEBIAN = "a machine of ours without it: scripts/test_packages.txt"
@@ -290,6 +292,21 @@ async def test_a_real_pod_stands_on_its_namespace_with_its_whole_chain(
         shares = os.stat(f"/proc/self/ns/{kind}").st_ino == fact.value
         assert (fact.note == "the host's") == shares
     assert str(container.value("cgroup")).endswith(str(container.value("id")))
+
+
+async def test_without_a_cluster_the_pods_of_every_cluster_are_told_as_pods(
+    pod: tuple[DockerRuntime, NetworkConfig, PodRef, int],
+) -> None:
+    _, _, ref, pid = pod
+    async with own_view() as view:
+        discovery = Discovery(view)
+        try:
+            layers = await discovery.layers()
+        finally:
+            await discovery.close()
+    found = layers.part(f"pod/{ref.namespace}/{ref.name}")
+    assert found and found.on == f"netns/{os.stat(f'/proc/{pid}/ns/net').st_ino}"
+    assert [is_sandbox(part) for part in layers.parts if part.on == found.id] == [True]
 
 
 async def test_nothing_secret_is_read_and_everything_stands_on_something(

@@ -15,9 +15,10 @@ from kubeapi.hardware_v1.layers import Fact, Layers, Link, Part
 from kubeapi.hardware_v1.memory import Memory
 from kubeapi.hardware_v1.vms import Measured, Range, Sample, VmBench, Vms
 from kubeapi.meta_v1.types import ObjectMeta
-from naru.layers.as_vms import alone, as_vms, guest_memory
+from naru.layers.as_vms import alone, as_vms, guest_memory, owners
 from naru.layers.hypervisors import FIRECRACKER_VM, MODELS, QEMU
 from naru.layers.terminal import Look
+from naru.layers.tower import Tower
 from naru.layers.vms_text import text
 
 MIB = 1 << 20
@@ -75,6 +76,15 @@ def test_the_eight_boxes_of_two_guests_and_the_four_that_vanish() -> None:
     assert holds[1] == ["1 x dockerd", "2 x containerd-shim"]
     assert holds[3] == ["nginx", "nginx"]
     assert holds[5] == ["2 - 9 - 5"]  # the pod's end, the host's end, the switch
+
+
+def test_the_sandbox_of_another_clusters_pod_is_no_guest() -> None:
+    layers, _ = machine()
+    layers.parts += [
+        part("container/x", "container", "kernel", sandbox=True),
+        part("container/y", "container", "kernel"),
+    ]
+    assert [owner.id for owner in owners(Tower(layers))] == ["pod/shop/a", "pod/shop/b", "container/y"]
 
 
 def test_counts_are_exact_and_sums_go_over_all_guests() -> None:

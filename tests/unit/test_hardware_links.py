@@ -24,12 +24,13 @@ from agent.hardware.rtnetlink import (
     messages,
     route_of,
 )
-from agent.hardware.runtimes import containers_of
+from agent.hardware.runtimes import Engine, containers_of, observe_runtimes
 from agent.hardware.spaces import Space, observe_spaces
 from agent.hardware.vendors import vendor_of
 from agent.runtime.inspections import listed_of
-from agent.runtime.protocol import PodRef
+from agent.runtime.protocol import EngineInfo, PodRef
 from kubeapi.hardware_v1.layers import Fact, Part
+from naru.layers.tower import is_sandbox
 
 ID = "63c5780885431f4f5d93a9ab5d2f1ce8d51d1a3f3b3d5c2f9a6b1e0c7d8e9f00"
 WIRE = Interface(2, "eth0")
@@ -322,3 +323,14 @@ def test_the_engines_list_tells_pods_of_ones_own_cluster_only() -> None:
     assert listed_of(ours, "").pod == found.pod  # without a cluster, of any
     assert listed_of(ours, "ffff").pod is None and listed_of(ours, "ffff").container == ""
     assert listed_of(row(), "").pod is None
+    assert not found.sandbox and not listed_of(row(), "").sandbox
+
+
+def test_a_sandbox_is_known_whosever_it_is_and_called_by_what_it_does() -> None:
+    theirs = listed_of(row(cluster="1a2b", pod_namespace="shop", pod_name="web", pod_uid="u", kind="sandbox"), "ffff")
+    assert theirs.pod is None and theirs.sandbox
+    first = Process(7, 1, "pause", 4026540000, ID, f"0::/docker/{ID}\n")
+    findings = Findings()
+    observe_runtimes(Tree(Path("/nowhere")), {7: first}, Engine(EngineInfo("docker", "26"), (theirs,)), {}, findings)
+    (container,) = (part for part in findings.parts if part.kind == "container")
+    assert (container.name, is_sandbox(container)) == ("pause", True)

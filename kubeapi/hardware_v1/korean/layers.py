@@ -100,11 +100,11 @@ SENTENCES: dict[str, str] = {
     "makes a container and leaves: no process of it stays": "컨테이너를 만들고 떠난다: 프로세스가 남지 않는다",
     "it lets go of its shims, so that containers outlive it": "컨테이너가 더 오래 살도록 shim을 놓아 준다",
     "its own": "자기 것",
+    "it only holds its pod's namespaces": "파드의 네임스페이스를 쥐고 있을 뿐이다",
     "shared within the pod": "파드 안에서 공유",
     "the host's": "호스트의 것",
     "outside of what can be seen from here": "여기서 볼 수 있는 범위 밖",
     "{}, not its container's": "{}, 제 컨테이너의 것이 아니다",
-    "another cluster's": "다른 클러스터의 것",
     # what is beneath
     "nothing was found; that does not prove bare metal": "찾은 것이 없지만, 그것이 베어 메탈이라는 증거는 아니다",
     "unknown: a guest can't see what its hypervisor runs on":
