@@ -1,7 +1,9 @@
 """What changed between two snapshots of a machine's layers: after a failure, a rollout, a new rule.
 
-Parts are the same where their ids are. A fact that moves by itself (bytes received, memory in use) is no change of the
-machine: it is told apart and makes no difference. Where a value was read doesn't matter, only what it is.
+Parts are the same where their ids are, or where one took the other's place (`naru.layers.succession`): of a container that
+was restarted, what every new one has anew is one change, that of its id. A fact that moves by itself (bytes received, memory
+in use) is no change of the machine: it is told apart and makes no difference. Where a value was read doesn't matter, only
+what it is.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from kubeapi.hardware_v1.layers import Conflict, Fact, Horizon, Layers, Link, Pa
 from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.model import Model, always, empty
 from naru.layers.labels import Labels
+from naru.layers.succession import succession
 from naru.layers.terminal import Look, Span, wrapped
 from naru.layers.tower import Tower
 
 # Facts that are another number a moment later though nobody changed anything.
 MOVING = frozenset(("available", "committed", "connections", "conntrackFlows", "frequency", "memory", "processes"))
 MOVING |= frozenset(("received", "sent", "stolen time", "charged", "chargedSwap"))
+# What a successor has anew without anybody having changed it; so has every kind of namespace.
+ANEW = frozenset(("id", "pid", "inode", "index", "netns", "mac", "cgroup", "engineName", "received", "sent"))
 COUNTER = re.compile(r"counter packets \d+ bytes \d+")  # within a rule's text
 T = TypeVar("T")
 
@@ -60,8 +65,10 @@ class Difference(Model):
 
 def difference(before: Layers, after: Layers) -> Difference:
     """From `before` to `after`."""
+    before, had, anew = succession(before, after)
     old, new = {part.id: part for part in before.parts}, {part.id: part for part in after.parts}
-    changes = [change for id in old if id in new for change in _changes(old[id], new[id])]
+    replaced = [Change(part=id, what="id", before=was, after=id) for id, was in had.items()]
+    changes = replaced + [change for id in old if id in new for change in _changes(old[id], new[id], id in anew)]
     linked, unlinked = _apart(before.links, after.links, lambda link: (link.kind, link.source, link.target))
     new_conflicts, old_conflicts = _apart(before.conflicts, after.conflicts, lambda c: (c.part, c.question, c.verdict))
     new_horizons, old_horizons = _apart(before.horizons, after.horizons, lambda h: (h.part, h.says))
@@ -83,7 +90,7 @@ def difference(before: Layers, after: Layers) -> Difference:
 
 def text(difference: Difference, before: Layers, after: Layers, labels: Labels, look: Look) -> str:
     """The difference for a reader. What a new or a gone part was linked to goes with it and is not told again."""
-    lines = _Lines(labels, Tower(before), Tower(after), look).lines(difference)
+    lines = _Lines(labels, Tower(succession(before, after).before), Tower(after), look).lines(difference)
     return "\n".join(look.text(line) for line in lines)
 
 
@@ -168,7 +175,7 @@ def _apart(before: list[T], after: list[T], key: Callable[[T], Hashable]) -> tup
     return [item for item in after if key(item) not in old], [item for item in before if key(item) not in new]
 
 
-def _changes(before: Part, after: Part) -> Iterator[Change]:
+def _changes(before: Part, after: Part, anew: bool) -> Iterator[Change]:
     for what in ("kind", "name", "floor", "on"):
         if (old := getattr(before, what)) != (new := getattr(after, what)):
             yield Change(part=before.id, what=what, before=old, after=new)
@@ -177,7 +184,7 @@ def _changes(before: Part, after: Part) -> Iterator[Change]:
     old_facts, new_facts = _by_name(before.facts), _by_name(after.facts)
     for key in dict.fromkeys([*old_facts, *new_facts]):
         old, new = old_facts.get(key), new_facts.get(key)
-        if _known(old) != _known(new):
+        if _known(old) != _known(new) and not (anew and _is_anew(key[0])):
             yield Change(
                 part=before.id,
                 what=key[0],
@@ -185,6 +192,10 @@ def _changes(before: Part, after: Part) -> Iterator[Change]:
                 after=new.value if new else None,
                 unit=new.unit if new else old.unit if old else "",
             )
+
+
+def _is_anew(fact: str) -> bool:
+    return fact in ANEW or fact.endswith("Namespace")
 
 
 def _moves(change: Change) -> bool:

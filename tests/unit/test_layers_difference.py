@@ -96,3 +96,50 @@ def test_a_reader_is_told_whose_things_came_and_went() -> None:
     assert "  - conflict machine vm  is this a container? no\n" in told and "something else" in told
     assert "  ~ pod shop/web-0" in told and "address: 10.244.0.2 → 10.244.0.77" in told
     assert "runs nginx-0" not in told  # what a gone part was linked to went with it
+
+
+def _restarted(sandbox: bool) -> tuple[Layers, Layers]:
+    """A machine whose first pod's container was restarted, with its whole sandbox or without."""
+    before, after = machine(2), machine(2)
+    new = {"container/000000000000": "container/ffff00000000", "shim/000000000000": "shim/ffff00000000"}
+    new |= {"process/5000": "process/7000"}
+    if sandbox:
+        new |= {"netns/4026540000": "netns/4026549999", f"link/{HOST}/10": f"link/{HOST}/77"}
+        new |= {f"link/4026540000/{index}": f"link/4026549999/{index}" for index in (1, 2)}
+    for part in after.parts:
+        part.id, part.on = new.get(part.id, part.id), new.get(part.on, part.on)
+    for one in after.links:
+        one.source, one.target = new.get(one.source, one.source), new.get(one.target, one.target)
+    return before, after
+
+
+def test_a_restarted_container_is_paired_with_the_one_whose_place_it_took() -> None:
+    before, after = _restarted(sandbox=False)
+    container = after.part("container/ffff00000000")
+    assert container
+    container.facts += [known("pid", 7000), known("pidNamespace", 4026541111), known("image", "nginx:2")]
+    found = difference(before, after)
+    assert not found.appeared and not found.vanished and not found.linked and not found.unlinked
+    told = {(change.part.partition("/")[0], change.what): (change.before, change.after) for change in found.changed}
+    assert told.pop(("container", "id")) == ("container/000000000000", "container/ffff00000000")
+    assert told.pop(("container", "image")) == (None, "nginx:2")
+    assert set(told) == {("shim", "id"), ("process", "id")}
+    assert "nginx-0" in text(found, before, after, Labels(), Look())
+
+
+def test_a_sandbox_that_was_made_again_is_paired_by_its_pod_with_all_its_devices() -> None:
+    before, after = _restarted(sandbox=True)
+    inside = after.part("link/4026549999/2")
+    assert inside
+    inside.facts.append(known("netns", 4026549999))
+    found = difference(before, after)
+    assert not found.appeared and not found.vanished and not found.linked and not found.unlinked
+    assert {change.what for change in found.changed} == {"id"}
+    kinds = [change.part.partition("/")[0] for change in found.changed]
+    assert sorted(kinds) == ["container", "link", "netns", "process", "shim"]
+
+
+def test_a_pod_that_took_no_ones_place_appears() -> None:
+    before, after = machine(1), machine(1)
+    add_pod(after, 9, 1)
+    assert "pod/shop/web-9" in {part.id for part in difference(before, after).appeared}
