@@ -41,8 +41,8 @@ test-page: images ## the page on a whole cluster, in a real browser
 soak: setup ## 10,000 simulated stories of a cluster under faults; goes on where it was interrupted
 	@$(BIN)/naru simulate --stories $(STORIES) --quiet --journal build/soak.jsonl
 
-bench: images ## ours beside the bare engine, measured: some minutes
-	@$(SUDO) $(BIN)/python -m benchmarks
+bench: images ## ours beside the bare engine, measured: some minutes; PEERS=swarm, beside Docker Swarm too
+	@$(SUDO) $(BIN)/python -m benchmarks $(if $(PEERS),--peers $(PEERS))
 
 bench-vm: images ## one server in a real virtual machine and in a container, measured
 	@. scripts/common.sh; PATH=$$PATH:/sbin; type qemu-system-x86_64 busybox mke2fs >/dev/null 2>&1 || \

@@ -1,13 +1,14 @@
 """`make bench`: Naru beside the bare engine on this machine, in one run. Some minutes; nothing of it is left after.
 
-What is compared is measured in turns, so that whatever else the machine does falls on both alike. Exit status 0 also where
-a budget is not met: the table says so.
+What is compared is measured in turns, so that whatever else the machine does falls on both alike; Docker Swarm, with
+--peers swarm, comes last. Exit status 0 also where a budget is not met: the table says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import logging
 import os
 import platform
@@ -20,16 +21,22 @@ from benchmarks import processes
 from benchmarks.cluster import Cluster, cold_start
 from benchmarks.engine import Engine
 from benchmarks.report import Row, table
+from benchmarks.swarm import Swarm
 
 MANY, BUSY, EXAMPLE = 16, 50, 6
 COLD_ROUNDS, POD_ROUNDS, MANY_ROUNDS, LAYERS_ROUNDS = 5, 10, 3, 20
+SWARM_ROUNDS = 5
+POD_ROW = "one pod applied, until Running (floor: docker run by API)"
+MANY_ROW = f"{MANY} pods applied, until Running (floor: docker run by API)"
+HEAL_ROW = "killed, until the replacement runs (Docker: --restart=always)"
 SETTLE = 5.0
 
 
 class Options(NamedTuple):
-    """How long to look at an idle cluster, in seconds."""
+    """How long to look at an idle cluster, in seconds, and who else is measured."""
 
     idle: float
+    peers: list[str]
 
 
 def say(text: str) -> None:
@@ -53,22 +60,27 @@ async def one_pod(cluster: Cluster, engine: Engine) -> list[Row]:
         by_hand.append(await raw(engine.pod))
         await asyncio.to_thread(engine.clear)
     return [
-        Row("one pod applied, until Running (floor: docker run by API)", "ms", ours, floor, command, times=1.3),
+        Row(POD_ROW, "ms", ours, floor, command, times=1.3),
         Row("  beside its sandbox and container by hand", "ms", ours, by_hand),
     ]
 
 
-async def many_pods(cluster: Cluster, engine: Engine) -> Row:
-    """A Deployment of many pods against as many containers; its pods are left running."""
+async def many_pods(cluster: Cluster, engine: Engine) -> list[Row]:
+    """A Deployment of many pods against as many containers, coming and going; the last are left running."""
     say(f"{MANY} pods, {MANY_ROUNDS} times")
-    ours, floor = [], []
-    for turn in range(MANY_ROUNDS):
+    ours, floor, ended, cleared = [], [], [], []
+    for turn in range(MANY_ROUNDS + 1):
         if turn:
-            await cluster.no_pods()
-        ours.append(await cluster.pods(MANY))
-        floor.append(await asyncio.to_thread(engine.run_many, MANY))
-        await asyncio.to_thread(engine.clear)
-    return Row(f"{MANY} pods applied, until Running (floor: docker run by API)", "ms", ours, floor, times=1.5)
+            ended.append(await cluster.no_pods())
+        took = await cluster.pods(MANY)
+        if turn < MANY_ROUNDS:
+            ours.append(took)
+            floor.append(await asyncio.to_thread(engine.run_many, MANY))
+            cleared.append(await raw(engine.clear))
+    return [
+        Row(MANY_ROW, "ms", ours, floor, times=1.5),
+        Row(f"{MANY} pods deleted without grace, until nothing is left", "ms", ended, cleared, times=1.2),
+    ]
 
 
 async def heals(cluster: Cluster, engine: Engine) -> list[Row]:
@@ -84,9 +96,17 @@ async def heals(cluster: Cluster, engine: Engine) -> list[Row]:
         policy.append(await raw(engine.heal_by_policy))
         await asyncio.to_thread(engine.clear)
     return [
-        Row("killed, until the replacement runs (Docker: --restart=always)", "ms", running, floor, policy, times=1.2),
+        Row(HEAL_ROW, "ms", running, floor, policy, times=1.2),
         Row("  until a watch says Ready", "ms", told),
     ]
+
+
+async def empty(cluster: Cluster, options: Options) -> Row:
+    """What the processes use when there is no pod."""
+    say(f"no pod, idle for {options.idle:.0f} s")
+    await asyncio.sleep(SETTLE)
+    used = await processes.idle({name: cluster.process(name) for name in ("server", "agent")}, options.idle)
+    return Row("CPU of one core, no pod", "%", [sum(used.values())], limit=0.3)
 
 
 async def resident(cluster: Cluster, options: Options) -> list[Row]:
@@ -122,6 +142,17 @@ async def layers(cluster: Cluster) -> list[Row]:
     ]
 
 
+def swarm() -> dict[str, list[float]]:
+    """The same of Docker Swarm, by the rows' names."""
+    say(f"Docker Swarm, {SWARM_ROUNDS} times")
+    with Swarm.running() as peer:
+        return {
+            POD_ROW: [peer.pods(1) for _ in range(SWARM_ROUNDS)],
+            MANY_ROW: [peer.pods(MANY) for _ in range(MANY_ROUNDS)],
+            HEAL_ROW: [peer.heal() for _ in range(SWARM_ROUNDS)],
+        }
+
+
 async def bench(options: Options) -> list[Row]:
     """Everything."""
     say(f"control plane from nothing, {COLD_ROUNDS} times")
@@ -130,14 +161,18 @@ async def bench(options: Options) -> list[Row]:
     engine = Engine()
     try:
         async with Cluster.running(engine) as cluster:
+            rows.append(await empty(cluster, options))
             rows += await one_pod(cluster, engine)
-            rows.append(await many_pods(cluster, engine))
+            rows += await many_pods(cluster, engine)
             rows += await heals(cluster, engine)
             rows += await resident(cluster, options)
             rows += await layers(cluster)
             say("down")
     finally:
         await asyncio.to_thread(engine.close)
+    if "swarm" in options.peers:
+        theirs = await asyncio.to_thread(swarm)
+        rows = [dataclasses.replace(row, swarm=theirs.get(row.what, ())) for row in rows]
     return rows
 
 
@@ -145,6 +180,7 @@ def main() -> int:
     """Run it and print the table."""
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--idle", type=float, default=60.0, help="seconds to look at an idle cluster")
+    parser.add_argument("--peers", nargs="*", choices=["swarm"], default=[], help="who else is measured")
     options = Options(**vars(parser.parse_args()))
     if os.geteuid() != 0:
         print(

@@ -149,10 +149,12 @@ class Cluster:
         await self.client.patch(Deployment, APP, {"spec": {"replicas": count}}, NAMESPACE)
         await self._until(lambda pods: len(pods) == count and all(map(_running, pods)))
 
-    async def no_pods(self) -> None:
-        """Delete the Deployment and wait until nothing of it is left."""
+    async def no_pods(self) -> float:
+        """Milliseconds from deleting the Deployment until nothing of it is left, in the API and in the engine."""
+        begun = time.perf_counter()
         await self.client.delete(Deployment, APP, NAMESPACE)
         await self._gone()
+        return 1000 * (time.perf_counter() - begun)
 
     async def _gone(self) -> None:
         """Until neither the API nor the engine has a pod: a deletion without grace is not waited for by the API."""

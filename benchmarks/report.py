@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-HEADER = ("", "Naru", "worst", "floor", "ratio", "Docker", "budget", "")
+HEADER = ("", "Naru", "worst", "floor", "ratio", "Docker", "Swarm", "budget", "")
+TEXT = (0, 8)  # columns of words
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. floor and docker are what it stands beside (may be empty).
+    """One figure. floor, docker and swarm are what it stands beside (may be empty).
 
     The budget is at most `times` the floor's median, or at most `limit` in the figure's own unit; neither: no promise.
     """
@@ -21,6 +22,7 @@ class Row:
     ours: Sequence[float]
     floor: Sequence[float] = ()
     docker: Sequence[float] = ()
+    swarm: Sequence[float] = ()
     times: float | None = None
     limit: float | None = None
 
@@ -47,7 +49,8 @@ class Row:
         worst = self._text([max(self.ours)]) if len(self.ours) > 1 else ""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         return (
-            self.what, self._text(self.ours), worst, self._text(self.floor), ratio, self._text(self.docker), budget, verdict,
+            self.what, self._text(self.ours), worst, self._text(self.floor), ratio,
+            self._text(self.docker), self._text(self.swarm), budget, verdict,
         )  # fmt: skip
 
     def _text(self, values: Sequence[float]) -> str:
@@ -58,12 +61,12 @@ class Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """All rows, aligned."""
-    lines = [HEADER, *(row.cells() for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
+    """All rows, aligned, without the columns that are empty."""
+    cells = [row.cells() for row in rows]
+    shown = [i for i in range(len(HEADER)) if any(line[i] for line in cells)]
+    lines = [HEADER, *cells]
+    widths = {i: max(len(line[i]) for line in lines) for i in shown}
     return "\n".join(
-        "  ".join(
-            c.ljust(w) if i in (0, 7) else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
+        "  ".join(line[i].ljust(widths[i]) if i in TEXT else line[i].rjust(widths[i]) for i in shown).rstrip()
         for line in lines
     )
