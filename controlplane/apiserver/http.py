@@ -9,21 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import uvicorn
 from fastapi import FastAPI, WebSocket
 from fastapi import Request as HttpRequest
 from fastapi import Response as HttpResponse
 from fastapi.responses import StreamingResponse
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.routing import Route
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from controlplane.apiserver import authorization
 from controlplane.apiserver.authentication import ANONYMOUS, Anyone, Who, impersonated
 from controlplane.apiserver.certs import ensure_certificate
+from controlplane.apiserver.connections import Connection, Gate, Limits
+from controlplane.apiserver.fairness import Fairness, Lasting, Shares
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
 from controlplane.apiserver.routing import route
 from controlplane.apiserver.server import LARGEST_BODY, ApiServer, refusal
@@ -35,39 +40,65 @@ from kubeapi.errors import ApiError, bad_request
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 GRACE = 2
+BACKLOG = 512
+
+
+class Bounds(NamedTuple):
+    """What clients get of the server, by request and by connection."""
+
+    shares: Shares = Shares()
+    limits: Limits = Limits()
 
 
 class ListenError(Exception):
-    """A server ended before it was asked to, for example because its port is taken."""
+    """An address can't be listened on, for example because it is taken."""
 
 
-def application(server: ApiServer, nodes: NodeProxy, tokens: Who, sessions: Sessions) -> FastAPI:
-    """The ASGI application: `tokens` and `sessions` say who asks, `nodes` takes the connections that go on to a node."""
+def application(server: ApiServer, nodes: NodeProxy, tokens: Who, sessions: Sessions, fairness: Fairness) -> FastAPI:
+    """The ASGI application: `tokens` and `sessions` say who asks, `nodes` takes the connections that go on to a node, and
+    `fairness` says whose turn it is."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     who = Either(tokens, sessions)
 
     async def handle(http: HttpRequest) -> HttpResponse:
         try:
             request = admitted(server, who, http, asked(http, http.method))
+            if request.path in OPEN_PATHS:
+                return plain(await server.send(request))
+            http.scope["user"] = request.user
+            with fairness.holding(request.user) as hold:
+                request.body = await read_body(http, hold)
+                level = fairness.level_of(request)
+                if level is None:
+                    with contextlib.ExitStack() as place:
+                        place.enter_context(fairness.place(request.user))
+                        return Lasting(plain(await server.send(request)), place.pop_all())
+                await level.take(request.user)
+                try:
+                    return plain(await server.send(request))
+                finally:
+                    level.leave()
         except ApiError as error:
             return plain(refusal(error))
-        request.body = await read_body(http)
-        return plain(await server.send(request))
+        except ClientDisconnect:  # nobody to answer
+            return HttpResponse(status_code=400)
 
-    async def connect(socket: WebSocket) -> None:
+    async def connect(client: WebSocket) -> None:
         try:
-            request = admitted(server, who, socket, asked(socket, "GET"))
+            request = admitted(server, who, client, asked(client, "GET"))
             target = route(server.registry, request.path)
             if target is None or target.subresource not in PROTOCOLS:
                 raise bad_request("only exec, attach and portforward of pods are served over WebSocket")
             from controlplane.apiserver.tunnel import tunnel  # with the client that agents.py speaks of
 
-            await tunnel(socket, nodes, target, request)
+            with fairness.place(request.user):
+                await tunnel(client, nodes, target, request)
         except ApiError as error:
-            await socket.send_denial_response(plain(refusal(error)))
+            await client.send_denial_response(plain(refusal(error)))
 
-    app.router.routes += Dashboard(server, sessions, functools.partial(admitted, server, who)).routes()
-    app.add_api_route("/{path:path}", handle, methods=METHODS, include_in_schema=False, response_model=None)
+    app.router.routes += Dashboard(server, sessions, functools.partial(admitted, server, who), fairness).routes()
+    # A plain route: FastAPI's own would look for parameters and models that a catch-all has none of, for 50 µs a request.
+    app.router.routes.append(Route("/{path:path}", handle, methods=METHODS))
     app.add_api_websocket_route("/{path:path}", connect)
     return app
 
@@ -93,10 +124,11 @@ def admitted(server: ApiServer, who: Who, connection: HTTPConnection, request: R
     return request
 
 
-async def read_body(http: HttpRequest) -> bytes:
-    """The body; reading stops one byte past the largest allowed, which the server then refuses."""
+async def read_body(http: HttpRequest, hold: Callable[[int], None]) -> bytes:
+    """The body, counted by `hold`; reading stops one byte past the largest allowed, which the server then refuses."""
     body = bytearray()
     async for chunk in http.stream():
+        hold(len(chunk))
         body += chunk
         if len(body) > LARGEST_BODY:
             return bytes(body[: LARGEST_BODY + 1])
@@ -123,58 +155,81 @@ def plain(response: Response) -> HttpResponse:
 
 @contextlib.asynccontextmanager
 async def serving(
-    server: ApiServer, nodes: NodeProxy, who: Who, data_dir: Path, host: str, port: int
+    server: ApiServer, nodes: NodeProxy, who: Who, data_dir: Path, host: str, port: int, bounds: Bounds
 ) -> AsyncIterator[None]:
     """Listen on HTTPS at host and port and on DATA_DIR/naru.sock, from the first yield until the block ends."""
     certificate, key = ensure_certificate(data_dir, "apiserver", ["localhost", "kubernetes", "127.0.0.1", host])
-    socket = data_dir / "naru.sock"
-    socket.unlink(missing_ok=True)
-    common: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False}
-    common |= {"lifespan": "off", "ws": Sockets, "ws_per_message_deflate": False, "timeout_graceful_shutdown": GRACE}
-    tls: dict[str, Any] = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key), "host": host, "port": port}
-    # A client that left while its input was not read is known by its silence; kubectl itself bears 60 s of it.
-    common |= {"ws_ping_interval": 30, "ws_ping_timeout": 60}
-    sessions = Sessions(server.clock, port)
-    configs = [
-        uvicorn.Config(application(server, nodes, who, sessions), **common, **tls),
-        uvicorn.Config(application(server, nodes, Anyone(), sessions), uds=str(socket), **common),
-    ]
-    listeners = [Listener(config) for config in configs]
-    running = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]
-    try:
-        for listener, task in zip(listeners, running, strict=True):
-            started = asyncio.create_task(listener.listening.wait())
-            await asyncio.wait({started, task}, return_when=asyncio.FIRST_COMPLETED)
-            started.cancel()
-            if not listener.listening.is_set():
-                raise ListenError(f"can't listen on {host}:{port} or {socket}")
-        socket.chmod(0o600)
-        yield
-    finally:
-        for listener in listeners:
-            listener.should_exit = True
-        await asyncio.gather(*running, return_exceptions=True)
-        socket.unlink(missing_ok=True)
+    path = data_dir / "naru.sock"
+    path.unlink(missing_ok=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls.load_cert_chain(certificate, key)
+    sessions, fairness = Sessions(server.clock, port), Fairness(server.registry, bounds.shares)
+    with contextlib.ExitStack() as listening:
+        try:
+            over_tls = listening.enter_context(socket.create_server((host, port), backlog=BACKLOG))
+            local = listening.enter_context(unix_socket(path))
+        except OSError as error:
+            raise ListenError(f"can't listen on {host}:{port} or {path}: {error.strerror}") from error
+        listening.callback(path.unlink, missing_ok=True)
+        listeners = [
+            Listener(application(server, nodes, asking, sessions, fairness), sock, context, bounds.limits, fairness)
+            for asking, sock, context in ((who, over_tls, tls), (Anyone(), local, None))
+        ]
+        running = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]
+        try:
+            yield
+        finally:
+            for listener in listeners:
+                listener.should_exit = True
+            await asyncio.gather(*running)
+
+
+def unix_socket(path: Path) -> socket.socket:
+    """A socket that listens at a path, which is its owner's alone from the first."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    path.chmod(0o600)
+    sock.listen(BACKLOG)
+    return sock
 
 
 class Listener(uvicorn.Server):
-    """uvicorn's server inside someone else's loop: says when it listens, and leaves signals to the process."""
+    """uvicorn's server inside someone else's loop, behind a gate: signals are left to the process."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
+    def __init__(
+        self, app: FastAPI, sock: socket.socket, tls: ssl.SSLContext | None, limits: Limits, fairness: Fairness
+    ) -> None:
+        # A client that left while its input was not read is known by its silence; kubectl itself bears 60 s of it.
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                ws=Sockets,
+                lifespan="off",
+                log_level="error",
+                access_log=False,
+                ws_per_message_deflate=False,
+                ws_ping_interval=30,
+                ws_ping_timeout=60,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        self._behind, self._unread = (sock, tls, limits), fairness.held
 
     async def startup(self, sockets: object = None) -> None:
-        """Listen, then say so."""
-        await super().startup()
-        self.listening.set()
+        """Accept connections."""
+        sock, tls, limits = self._behind
+
+        def make(gate: Gate) -> Connection:
+            return Connection(gate, self._unread, self.config, self.server_state, self.lifespan.state)
+
+        self.servers = [Gate(sock, make, self.server_state.connections, tls, limits)]  # type: ignore[list-item]
+        self.started = True
 
     async def run_until_stopped(self) -> None:
-        """Serve until should_exit; uvicorn's SystemExit for a taken port becomes ListenError."""
-        try:
-            await self._serve()
-        except SystemExit as error:
-            raise ListenError("the address is taken") from error
+        """Serve until should_exit."""
+        await self._serve()
 
 
 class Sockets(WebSocketsSansIOProtocol):

@@ -16,7 +16,7 @@ from controlplane.apiserver import certs
 from controlplane.apiserver.authentication import ADMIN, Authenticator, node_identity
 from controlplane.apiserver.authorization import WHAT_MAY_I, WHO_AM_I
 from controlplane.apiserver.bootstrap import bootstrap
-from controlplane.apiserver.http import serving
+from controlplane.apiserver.http import Bounds, serving
 from controlplane.apiserver.node_proxy import PROTOCOLS, NodeProxy
 from controlplane.apiserver.reviews import Reviews
 from controlplane.apiserver.server import ApiServer, Doors
@@ -37,11 +37,12 @@ async def serve(
     host: str = "127.0.0.1",
     ranges: Ranges | None = None,
     node: str = "",
+    bounds: Bounds = Bounds(),  # noqa: B008 - immutable
 ) -> AsyncIterator[ApiServer]:
     """Serve on https://HOST:PORT and DATA_DIR/naru.sock until the block ends; yields the server once it answers.
 
     data_dir is there already and its owner's alone (0700): it gets the keys, the tokens and the socket. `node` is the name
-    of the node whose agent has agent.token.
+    of the node whose agent has agent.token; `bounds` are what clients get at most.
     """
     ranges = ranges or Ranges()
     tokens = Tokens(store, registry, clock, certs.ensure_signing_key(data_dir))
@@ -58,7 +59,7 @@ async def serve(
         known[certs.ensure_agent(data_dir, node)] = node_identity(node)
     await bootstrap(server, ranges.addresses, host, port)
     try:
-        async with serving(server, nodes, Authenticator(known, tokens), data_dir, host, port):
+        async with serving(server, nodes, Authenticator(known, tokens), data_dir, host, port, bounds):
             yield server
     finally:
         await nodes.close()

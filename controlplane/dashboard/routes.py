@@ -6,6 +6,7 @@ is told how to get it. What the page does with the cluster, it does through the 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from controlplane.apiserver.authentication import Identity
+from controlplane.apiserver.fairness import Fairness, Lasting
 from controlplane.dashboard.files import RULES, File, not_logged_in, static
 from controlplane.dashboard.sessions import Sessions
 from controlplane.dashboard.watches import together
@@ -31,8 +33,8 @@ Admitted = Callable[[HTTPConnection, Request], Request]
 class Dashboard:
     """Answers below /dashboard. `admitted` settles who asks."""
 
-    def __init__(self, server: Transport, sessions: Sessions, admitted: Admitted) -> None:
-        self._server, self._sessions, self._admitted = server, sessions, admitted
+    def __init__(self, server: Transport, sessions: Sessions, admitted: Admitted, fairness: Fairness) -> None:
+        self._server, self._sessions, self._admitted, self._fairness = server, sessions, admitted, fairness
 
     def routes(self) -> list[BaseRoute]:
         """Its paths, the most particular first."""
@@ -72,10 +74,13 @@ class Dashboard:
             if not 0 < len(wanted) <= WATCHES:
                 raise bad_request(f"between 1 and {WATCHES} watches come together")
             requests = [self._admitted(http, watch_of(one)) for one in wanted]
+            headers = {**RULES, "Cache-Control": "no-store"}
+            answer = StreamingResponse(together(self._server, requests), 200, headers, "application/x-ndjson")
+            with contextlib.ExitStack() as place:
+                place.enter_context(self._fairness.place(requests[0].user))
+                return Lasting(answer, place.pop_all())
         except ApiError as error:
             return refused(error)
-        headers = {**RULES, "Cache-Control": "no-store"}
-        return StreamingResponse(together(self._server, requests), 200, headers, "application/x-ndjson")
 
     async def _file(self, http: HttpRequest) -> Response:
         if self._sessions.visitor(http.headers) is None:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
 import yarl
 
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.authentication import ADMIN, Authenticator, Identity, account_identity
 from controlplane.apiserver.bootstrap import bootstrap
+from controlplane.apiserver.connections import Limits
+from controlplane.apiserver.fairness import Fairness
 from controlplane.apiserver.http import Listener, application
 from controlplane.apiserver.server import ApiServer
 from controlplane.dashboard import files
@@ -78,18 +79,13 @@ async def served() -> AsyncIterator[Served]:
     server = ApiServer(store, registry, clock, rng, admission)
     await bootstrap(server, admission.ranges.addresses, "127.0.0.1", 6443)
     nodes: Any = None  # no connection goes on to a node here
-    app = application(server, nodes, Authenticator({"admin": ADMIN}, Signed()), Sessions(clock, 6443))
-    listener = Listener(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1))
-    async with running(listener), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
-        port = listener.servers[0].sockets[0].getsockname()[1]
-        yield Served(f"http://127.0.0.1:{port}", clock, client)
-
-
-@contextlib.asynccontextmanager
-async def running(listener: Listener) -> AsyncIterator[None]:
+    fairness = Fairness(registry)
+    app = application(server, nodes, Authenticator({"admin": ADMIN}, Signed()), Sessions(clock, 6443), fairness)
+    sock = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(app, sock, None, Limits(), fairness)
     task = asyncio.create_task(listener.run_until_stopped())
-    await listener.listening.wait()
-    yield
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
+        yield Served(f"http://127.0.0.1:{sock.getsockname()[1]}", clock, client)
     listener.should_exit = True
     await task
 
