@@ -3,8 +3,10 @@
     kernel ──hotplug──▶ look at the layers ──▶ statuses ─┐
     API ──Machines──────────────────────────────────────┴─▶ write what differs
 
-A Machine that a person declared for the node is taken; where there is none, one without spec is made. Nobody needs it to run
-pods: what fails is logged and tried again after a pause that doubles. At rest nothing is read and nothing written.
+A Machine that a person declared for the node is taken; where there is none, one without spec is made. So with a guest that
+runs here: one that was declared, and may be a node of its own, is the same by a NIC's address, and no other is made for it.
+Nobody needs any of them to run pods: what fails is logged and tried again after a pause that doubles. At rest nothing is
+read and nothing written.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from agent.hardware.hotplug import Hotplug
-from agent.hardware.machine import Guest, guests_of, status_of
+from agent.hardware.machine import Guest, status_of
+from agent.hardware.machine import guests_of as guests_in
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.errors import ApiError
 from kubeapi.hardware_v1.agreement import with_conditions
-from kubeapi.hardware_v1.chain import GUEST_MARK, declared, node_of
+from kubeapi.hardware_v1.chain import GUEST_MARK, addresses_of, declared, guests_of, node_of
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.hardware_v1.types import Machine, MachineSpec, MachineStatus
 from kubeapi.meta_v1.types import Condition, ObjectMeta
@@ -63,6 +66,13 @@ def chosen(machines: list[Machine], node: str) -> Machine | None:
     """The node's Machine: the one that a person declared to be it, before the one that only bears its name."""
     own = [machine for machine in machines if node_of(machine) == node]
     return min(own, key=lambda machine: not declared(machine), default=None)
+
+
+def unclaimed(guests: list[Guest], machines: list[Machine]) -> list[Guest]:
+    """The guests that nobody declared: one is known by the address that its tap's switch has learned, which is also that of
+    a NIC of the Machine. Pure."""
+    known = set[str]().union(*map(addresses_of, machines))
+    return [guest for guest in guests if known.isdisjoint(nic.mac.lower() for nic in guest.status.nics)]
 
 
 class MachineKeeper:
@@ -128,7 +138,7 @@ class MachineKeeper:
         except BaseException:
             self._stale = True
             raise
-        self._found, self._looked = Found(status_of(layers), guests_of(layers)), loop.time()
+        self._found, self._looked = Found(status_of(layers), guests_in(layers)), loop.time()
 
     async def _write(self) -> None:
         assert self._found is not None
@@ -147,7 +157,10 @@ class MachineKeeper:
 
     async def _write_guests(self, host: str) -> None:
         assert self._found is not None
-        wanted = {f"{self._node}{GUEST_MARK}{guest.name}": guest.status for guest in self._found.guests}
+        ours = self._node + GUEST_MARK
+        others = [m for m in guests_of(host, self._machines.list()) if not m.metadata.name.startswith(ours)]
+        found = unclaimed(self._found.guests, others)
+        wanted = {f"{ours}{guest.name}": guest.status for guest in found}
         for name, status in wanted.items():
             known = self._machines.get("", name)
             if known is None:
@@ -155,7 +168,7 @@ class MachineKeeper:
                 known = await self._ensure(made)
             await self._tell(known, status, None)
         for machine in self._machines.list():
-            if machine.metadata.name.startswith(self._node + GUEST_MARK) and machine.metadata.name not in wanted:
+            if machine.metadata.name.startswith(ours) and machine.metadata.name not in wanted:
                 await self._forget(machine)
 
     async def _ensure(self, machine: Machine) -> Machine:

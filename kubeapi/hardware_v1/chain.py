@@ -33,6 +33,12 @@ def declared(machine: Machine) -> bool:
     return machine.spec != NOTHING
 
 
+def addresses_of(machine: Machine) -> set[str]:
+    """The hardware addresses of its NICs, declared and seen."""
+    told = [nic.mac for nic in machine.spec.nics] + [nic.mac for nic in machine.status.nics]
+    return {address.lower() for address in told if address}
+
+
 def guests_of(name: str, machines: Iterable[Machine]) -> list[Machine]:
     """The virtual machines that run on it, directly."""
     return [machine for machine in machines if machine.spec.runs_on == name]

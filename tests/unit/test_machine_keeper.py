@@ -13,7 +13,7 @@ import pytest
 
 from agent.hardware.evidence import fact
 from agent.hardware.hotplug import UEVENT, is_news
-from agent.hardware.keeper import MachineKeeper
+from agent.hardware.keeper import MachineKeeper, unclaimed
 from agent.hardware.machine import guests_of, status_of
 from controlplane.controllers.machines import MachineController
 from kubeapi.errors import ApiError
@@ -331,3 +331,32 @@ def test_a_guest_is_a_machine_that_runs_on_this_one_while_it_runs() -> None:
             await plane.until_gone(Machine, name, "")
 
     virtually(story)
+
+
+def test_a_guest_that_was_declared_is_not_told_twice_whether_it_is_seen_before_or_after() -> None:
+    name = "n.vm-qemu-system-x86-4711"
+
+    async def story() -> None:
+        kernel = Kernel()
+        kernel.layers = with_guest()
+        async with Plane.running() as plane, kernel.kept(plane):
+            await told(plane, name, lambda m: bool(m.status.nics))
+            nic = {"name": "eth0", "mac": "02:00:00:4E:61:72"}  # the address that the tap's switch has learned
+            spec = {"runsOn": "n", "node": "inside", "nics": [nic]}
+            await plane.client.create(Machine.model_validate({"metadata": {"name": "guest"}, "spec": spec}))
+            await plane.until_gone(Machine, name, "")
+            kernel.plug()
+            await told(plane, "n")
+            assert {m.metadata.name for m in (await plane.client.list(Machine)).items} == {"n", "guest"}
+
+    virtually(story)
+
+
+def test_a_declared_guest_with_another_address_is_another() -> None:
+    found = guests_of(with_guest())
+    other = Machine.model_validate(
+        {"metadata": {"name": "g"}, "spec": {"nics": [{"name": "e", "mac": "02:00:00:00:00:09"}]}}
+    )
+    assert unclaimed(found, [other, Machine()]) == found
+    other.status.nics = found[0].status.nics  # what its own agent sees
+    assert unclaimed(found, [other]) == []
