@@ -17,6 +17,7 @@ from typing import Self
 
 DEFAULT_DATA_DIR = pathlib.Path("/var/lib/naru")
 DEFAULT_PORT = 6443
+SETTINGS = "cluster.json"
 
 
 def busy_ranges(route_table: str) -> list[ipaddress.IPv4Network]:
@@ -60,7 +61,7 @@ class ClusterConfig:
     @classmethod
     def ensure(cls, data_dir: pathlib.Path, port: int | None = None) -> Self:
         """The settings kept in `data_dir`, made now (directory 0700) if there are none; `port` replaces the kept one."""
-        path = data_dir / "cluster.json"
+        path = data_dir / SETTINGS
         if path.exists():
             config = cls(**json.loads(path.read_text()))
             if port is None or port == config.port:
@@ -82,5 +83,5 @@ class ClusterConfig:
     @classmethod
     def read(cls, data_dir: pathlib.Path) -> Self | None:
         """The settings kept in `data_dir`, or None where no cluster was ever started."""
-        path = data_dir / "cluster.json"
+        path = data_dir / SETTINGS
         return cls(**json.loads(path.read_text())) if path.exists() else None

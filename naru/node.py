@@ -7,11 +7,12 @@ import contextlib
 import pathlib
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from agent.agent import Agent, AgentConfig
 from agent.network.config import NetworkConfig
-from agent.network.network import remove_network, reserve_ranges
+from agent.network.network import observe_network, remove_network, reserve_ranges
 from agent.runtime.docker import DockerRuntime
 from agent.volumes import delete_directory
 from kubeapi import registry as kinds
@@ -63,19 +64,41 @@ async def run_agent(data_dir: pathlib.Path, config: ClusterConfig, ready_fd: int
         await stopped.wait()
 
 
-async def remove_pods(config: ClusterConfig, data_dir: pathlib.Path) -> int:
-    """End and remove every container of the cluster on this machine's engine, and the pods' folders; how many."""
+class Belongings(NamedTuple):
+    """What a cluster has on this machine's engine and in its kernel: containers by their ids, the rest by their names.
+
+    `containers` tells pod and name of each, sandboxes last; `running` are those that are to be ended first.
+    """
+
+    containers: dict[str, str]
+    running: list[str]
+    devices: list[str]
+    volumes: list[str]
+
+
+async def observe_belongings(config: ClusterConfig) -> Belongings:
+    """All that is the cluster's, by its labels and names: nothing else may be removed."""
     runtime = DockerRuntime(config.id)
     try:
         sandboxes, containers = await runtime.observe()
-        running = [c.id for c in containers if c.phase == "running"]
-        await asyncio.gather(*(runtime.stop(c, STOP_GRACE) for c in running))
-        everything = [*(c.id for c in containers), *(s.id for s in sandboxes)]
-        await asyncio.gather(*(runtime.remove(found) for found in everything))
+        volumes = await runtime.volumes()
+    finally:
+        await runtime.close()
+    named = {c.id: f"{c.pod.namespace}/{c.pod.name}/{c.name}" for c in containers}
+    named |= {s.id: f"{s.pod.namespace}/{s.pod.name} (sandbox)" for s in sandboxes}
+    running = [c.id for c in containers if c.phase == "running"]
+    return Belongings(named, running, await observe_network(_names(config)), volumes)
+
+
+async def remove_pods(config: ClusterConfig, data_dir: pathlib.Path, found: Belongings) -> None:
+    """End and remove these containers, and the pods' folders."""
+    runtime = DockerRuntime(config.id)
+    try:
+        await asyncio.gather(*(runtime.stop(container, STOP_GRACE) for container in found.running))
+        await asyncio.gather(*(runtime.remove(container) for container in found.containers))
     finally:
         await runtime.close()
     delete_directory(data_dir / "pods")
-    return len(everything)
 
 
 async def reserve_node_ranges(config: ClusterConfig) -> None:
@@ -93,10 +116,11 @@ def _names(config: ClusterConfig) -> NetworkConfig:
     return NetworkConfig(config.id, config.node, config.pod_range, config.pod_range, config.service_range)
 
 
-async def remove_volumes(config: ClusterConfig) -> list[str]:
-    """Remove the Docker volumes that hold the cluster's data; their names."""
+async def remove_volumes(config: ClusterConfig, names: Sequence[str]) -> None:
+    """Remove these Docker volumes with the data in them."""
     runtime = DockerRuntime(config.id)
     try:
-        return await runtime.remove_volumes()
+        for name in names:
+            await runtime.remove_volume(name)
     finally:
         await runtime.close()

@@ -121,12 +121,17 @@ def plugged_into(ip: IPRoute, device: str, pid: int) -> bool:
         return any(link.get("ifname") == "eth0" and link.get("link") == index for link in pod.get_links())
 
 
+def observe_node(ip: IPRoute, config: NetworkConfig) -> list[str]:
+    """The devices of this cluster, found by name: the pods' before the bridge."""
+    names = sorted(str(link.get("ifname")) for link in ip.get_links())
+    pods = [name for name in names if name.startswith(config.veth_prefix)]
+    return [*pods, *(name for name in names if name == config.bridge)]
+
+
 def remove_node(ip: IPRoute, config: NetworkConfig) -> None:
     """Remove every device and route of this cluster, found by name. The fallback routes go last."""
-    for link in list(ip.get_links()):
-        if (link.get("ifname") or "").startswith(config.veth_prefix):
-            _delete(ip, link.get("ifname"))
-    _delete(ip, config.bridge)
+    for name in observe_node(ip, config):
+        _delete(ip, name)
     for network in (config.pod_range, config.service_range):
         try:
             ip.route("del", dst=network, type="unreachable", priority=FALLBACK_METRIC)

@@ -404,17 +404,11 @@ class DockerRuntime:
 
         await self._call(remove)
 
-    async def remove_volumes(self) -> list[str]:
-        """Remove every volume made for this cluster, with its data; their names."""
-
-        def remove(c: Any) -> list[str]:
-            found = c.volumes(filters={"label": f"{LABEL}cluster={self.cluster}"}).get("Volumes") or []
-            names = [str(v["Name"]) for v in found]
-            for name in names:
-                c.remove_volume(name, force=True)
-            return names
-
-        return await self._call(remove)
+    async def volumes(self) -> list[str]:
+        """The names of the volumes that were made for this cluster."""
+        ours = {"label": f"{LABEL}cluster={self.cluster}"}
+        found = await self._call(lambda c: c.volumes(filters=ours).get("Volumes") or [])
+        return sorted(str(volume["Name"]) for volume in found)
 
     async def close(self) -> None:
         """Let go of the engine; what runs goes on."""

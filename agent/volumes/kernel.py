@@ -29,7 +29,8 @@ def detach(target: Path) -> None:
 
 
 def mounted_below(directory: Path) -> list[Path]:
-    """What is mounted at or below a directory, the deepest first."""
+    """What is mounted at or below a directory, the deepest first; the kernel knows it without the links on the way to it."""
+    directory = directory.resolve()
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = (Path(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split(" ", 5)[4])) for line in lines)
     return sorted((p for p in points if p.is_relative_to(directory)), key=lambda p: len(p.parts), reverse=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -195,3 +196,18 @@ async def test_what_is_mounted_on_the_host_later_shows_where_it_is_asked_for(wor
     kernel.mount_tmpfs(shared / "sub", "size=64k")
     (shared / "sub" / "file").touch()
     assert await running.sh("ls /follows/sub; ls /private/sub") == "file\n"
+
+
+def test_what_is_mounted_is_not_deleted_where_a_link_is_on_the_way_to_it(tmp_path: Path) -> None:
+    """The kernel tells mounts by their real paths: a data directory behind a link had its volumes' data deleted."""
+    theirs, pods = tmp_path / "theirs", tmp_path / "where" / "pods"
+    (pods / "mounted").mkdir(parents=True)
+    theirs.mkdir()
+    (theirs / "data").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "where")
+    descriptor = os.open(theirs, os.O_PATH)
+    kernel.bind(descriptor, pods / "mounted")
+    os.close(descriptor)
+    kernel.delete_directory(tmp_path / "link" / "pods")
+    assert not pods.exists()
+    assert (theirs / "data").exists()
