@@ -1,15 +1,9 @@
-"""A full disk under the store: what can't be written is refused with a reason, reads go on, and room heals it.
-
-The disk is a small file system of the test's own, in a file. A ballast takes its room away and gives it back.
-"""
+"""A full disk under the store: what can't be written is refused with a reason, reads go on, and room heals it."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,49 +12,17 @@ import pytest
 from controlplane.store import StoreError
 from controlplane.store.sqlite import SqliteStore
 from naru.processes import Process
+from tests.disks import Disk, small_disk
 from tests.e2e.conftest import Cluster, started
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]  # for its root: no engine is needed
 MEGABYTES = 24
 
 
-class Disk:
-    """A small file system, and the ballast on it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self._ballast = path, path / "ballast"
-
-    def fill(self) -> None:
-        """Take all the room that is left."""
-        with self._ballast.open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
-            for size in (1 << 16, 1 << 12, 1):
-                with contextlib.suppress(OSError):
-                    while True:
-                        ballast.write(bytes(size))
-        with pytest.raises(OSError) as full:
-            (self.path / "probe").write_bytes(b"x")
-        assert full.value.errno == errno.ENOSPC
-
-    def give_room(self) -> None:
-        """Give it back."""
-        self._ballast.unlink()
-        (self.path / "probe").unlink(missing_ok=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    image, point = tmp_path / "image", tmp_path / "disk"
-    point.mkdir()
-    with image.open("wb") as file:
-        file.truncate(MEGABYTES << 20)
-    subprocess.run(
-        ["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True, env=os.environ | {"PATH": os.defpath + ":/sbin"}
-    )
-    subprocess.run(["mount", "-o", "loop", image, point], check=True)
-    try:
-        yield Disk(point)
-    finally:
-        subprocess.run(["umount", point], check=True)
+    with small_disk(tmp_path / "image", tmp_path / "disk", MEGABYTES) as made:
+        yield made
 
 
 async def test_what_finds_no_room_is_refused_and_all_that_was_answered_stays(disk: Disk) -> None:
