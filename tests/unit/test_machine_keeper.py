@@ -341,7 +341,11 @@ def test_a_guest_that_was_declared_is_not_told_twice_whether_it_is_seen_before_o
         kernel.layers = with_guest()
         async with Plane.running() as plane, kernel.kept(plane):
             await told(plane, name, lambda m: bool(m.status.nics))
-            nic = {"name": "eth0", "mac": "02:00:00:4E:61:72"}  # the address that the tap's switch has learned
+            nic = {
+                "name": "eth0",
+                "mac": "02:00:00:4E:61:72",
+                "switch": "br0",
+            }  # the address that the tap's switch has learned
             spec = {"runsOn": "n", "node": "inside", "nics": [nic]}
             await plane.client.create(Machine.model_validate({"metadata": {"name": "guest"}, "spec": spec}))
             await plane.until_gone(Machine, name, "")
