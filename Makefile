@@ -7,7 +7,7 @@ export DATA_DIR ?= /var/lib/naru
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo down check test test-page soak bench bench-vm
+.PHONY: help setup engine images demo down check test soak bench bench-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,13 +30,9 @@ check: setup ## format, lint, strict types, import directions
 images: engine ## the example's images, built where they are missing
 	@scripts/images.sh
 
-test: images ## every test but those of test-page
+test: images ## every test but those that break whole engines (faults) or take long (soak)
 	@scripts/test_packages.sh
 	@$(BIN)/pytest
-
-test-page: images ## the page on a whole cluster, in a real browser
-	@scripts/test_packages.sh
-	@$(BIN)/pytest -m page
 
 soak: setup ## 10,000 simulated stories of a cluster under faults; goes on where it was interrupted
 	@$(BIN)/naru simulate --stories $(STORIES) --quiet --journal build/soak.jsonl

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib import resources
 from typing import NamedTuple
 
@@ -22,8 +23,10 @@ MEDIA = {
 }
 SELF = ("script-src", "style-src", "img-src", "connect-src", "manifest-src")
 CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = "; ".join([CLOSED, *(f"{what} 'self'" for what in SELF)])
+INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 RULES = {
-    "Content-Security-Policy": "; ".join([CLOSED, *(f"{what} 'self'" for what in SELF)]),
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -40,10 +43,17 @@ class File(NamedTuple):
     body: bytes
     media: str
 
+    @property
+    def rules(self) -> dict[str, str]:
+        """RULES, with leave for the scripts that stand in the document itself: for these, by their hashes, and no others."""
+        inline = [hashed(script) for script in INLINE.findall(self.body)] if self.media == MEDIA["html"] else []
+        policy = POLICY.replace("script-src 'self'", " ".join(["script-src 'self'", *inline]))
+        return {**RULES, "Content-Security-Policy": policy}
+
     def answer(self, known: str = "") -> Response:
         """The file, or 304 when the browser's copy (`known`: its If-None-Match) is this one."""
         tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
-        headers = {**RULES, "ETag": tag}
+        headers = {**self.rules, "ETag": tag}
         if tag in (part.strip().removeprefix("W/") for part in known.split(",")):
             return Response(status_code=304, headers=headers)
         return Response(self.body, media_type=self.media, headers=headers)
@@ -57,6 +67,11 @@ def static(path: str) -> File | None:
         return None
     found = resources.files(__package__).joinpath("static", *names)
     return File(found.read_bytes(), media) if found.is_file() else None
+
+
+def hashed(text: bytes) -> str:
+    """How a policy names an inline script or style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
 
 
 STYLE = """
@@ -84,7 +99,6 @@ it opens this page with a code that is good once, for a minute.</p>
 
 def not_logged_in() -> Response:
     """The one page for those who are not: how to become so. Its only style is known by its hash."""
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"{CLOSED}; style-src 'sha256-{digest}'"
+    policy = f"{CLOSED}; style-src {hashed(STYLE.encode())}"
     headers = {**RULES, "Content-Security-Policy": policy, "Cache-Control": "no-store"}
     return Response(LOGIN, 401, headers, MEDIA["html"])

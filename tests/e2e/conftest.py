@@ -1,6 +1,6 @@
 """A cluster of its own for each module: started as people start it, on a free port, in a directory of its own.
 
-The page's tests share one for the whole session, on which the example runs."""
+Those who only look share one for the whole session, on which the example runs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
-import pytest_asyncio
 
 from naru.config import ClusterConfig
 from naru.processes import Process
 from tests.engines import Engine
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser
-
-    from tests.e2e.drawing_page import Cluster as Documents
 
 
 class Cluster(NamedTuple):
@@ -165,22 +159,3 @@ def shop_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     finally:
         if whole.data_dir.joinpath("cluster.json").exists():
             whole.naru("down", "--delete-data")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for a module; each test has a session of its own."""
-    from tests.e2e.browser import chromium  # which has clusters from here
-
-    async with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def documents() -> Iterator[Documents]:
-    """What a page without a cluster is told; its console must have said nothing in the end."""
-    from tests.e2e.drawing_page import Cluster as Documents
-
-    answers = Documents()
-    yield answers
-    assert answers.complaints == []

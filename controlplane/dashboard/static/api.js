@@ -15,23 +15,15 @@ export class ApiError extends Error {
   }
 }
 
-const AGAIN = [300, 1000]; // milliseconds: a browser on the node drops requests when a pod gets its interface; asking twice harms nobody
+const AGAIN = [300, 1000, 3000]; // milliseconds before what may be asked twice is asked again: browsers drop requests when addresses change
 
-async function send(method, path, { body, signal, accept = "application/json" } = {}, pauses = method === "GET" ? AGAIN : []) {
+async function send(method, path, { body, signal, accept = "application/json" } = {}) {
   const headers = { ...HEADERS, Accept: accept, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
   const sent = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
-  let response;
-  try {
-    response = await fetch(path, { ...sent, credentials: "same-origin", cache: "no-store" });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    if (!pauses.length) throw new ApiError(0, "Unreachable", "the API server does not answer");
-    await new Promise((resolve) => setTimeout(resolve, pauses[0]));
-    return send(method, path, { body, signal, accept }, pauses.slice(1));
-  }
+  const response = await reached(fetch(path, { ...sent, credentials: "same-origin", cache: "no-store" }));
   if (response.ok) return response;
   if (response.status === 401) dispatchEvent(new CustomEvent("naru:logged-out"));
-  const text = await response.text();
+  const text = await reached(response.text());
   let status = {};
   try {
     status = JSON.parse(text);
@@ -41,22 +33,50 @@ async function send(method, path, { body, signal, accept = "application/json" } 
   throw new ApiError(response.status, status.reason ?? "", status.message || `${response.status} ${response.statusText}`);
 }
 
-const answer = async (response) => (response.status === 204 ? null : response.json());
+/** What the browser brings; an ApiError with code 0 if it brings nothing, or not all of it. */
+async function reached(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "Unreachable", "the API server does not answer");
+  }
+}
+
+/** Ask until a server answers, a few times: for what harms nobody when it is asked twice. */
+async function persistently(ask) {
+  for (const pause of AGAIN) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.code !== 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return ask();
+}
+
+async function json(...request) {
+  const response = await send(...request);
+  return response.status === 204 ? null : reached(response.json());
+}
 
 export const api = {
   /** The JSON at a path. Throws ApiError. */
-  get: async (path, { signal } = {}) => answer(await send("GET", path, { signal })),
+  get: (path, { signal } = {}) => persistently(() => json("GET", path, { signal })),
 
   /** Send JSON (or nothing); the JSON answered. Throws ApiError. */
-  post: async (path, body, { signal } = {}) => answer(await send("POST", path, { body, signal })),
+  post: (path, body, { signal } = {}) => json("POST", path, { body, signal }),
 
-  /** What a node's agent answers: `api.node("n1", "layers")`. Throws ApiError. */
-  node: async (node, path, { method = "GET", signal } = {}) =>
-    answer(await send(method, `/api/v1/nodes/${encodeURIComponent(node)}/proxy/${path}`, { signal })),
+  /** What a node's agent answers: `api.node("n1", "layers")`. again: whether it may be asked twice. Throws ApiError. */
+  node(node, path, { method = "GET", again = method === "GET", signal } = {}) {
+    const ask = () => json(method, `/api/v1/nodes/${encodeURIComponent(node)}/proxy/${path}`, { signal });
+    return again ? persistently(ask) : ask();
+  },
 
   /** The text lines of an answer that may go on for hours, in batches as they come; ends when the server ends it. */
   async *lines(path, { signal } = {}) {
-    const response = await send("GET", path, { signal, accept: "*/*" });
+    const response = await persistently(() => send("GET", path, { signal, accept: "*/*" }));
     if (!response.body) return;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";

@@ -4,7 +4,7 @@
  * `#/workloads?namespace=shop` mounts a view: `mount(element, {api, store, params, i18n, announce}) -> unmount()`, where params
  * are the URLSearchParams behind the name. A view is mounted anew when its name or its params change; it reads the cluster from
  * the store and follows it there. All views are there from the start: what is loaded at once can be loaded anew at once
- * (theme.js).
+ * (index.html).
  */
 
 import { api } from "./api.js";

@@ -71,26 +71,30 @@ export class Store {
     return () => this.#frames.delete(seen);
   }
 
-  /** List and follow until `stop`. */
+  /** List and follow until `stop`. A round in which nothing was learnt is followed by a pause, and each by a longer one. */
   async run() {
     let pause = FIRST_PAUSE;
     while (!this.#stopped.signal.aborted) {
       const round = new AbortController();
       const end = () => round.abort();
       this.#stopped.signal.addEventListener("abort", end);
+      let learnt = false;
       try {
         await this.#listMissing(round.signal);
         this.#become("live");
-        await this.#follow(round.signal, () => (pause = FIRST_PAUSE));
+        await this.#follow(round.signal, () => (learnt = true));
       } catch (error) {
         if (this.#stopped.signal.aborted || error.code === 401) return;
         if (error.name !== "ApiError") throw error;
         this.#become("reconnecting");
-        await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random() / 2)));
-        pause = Math.min(pause * 2, LONGEST_PAUSE);
       } finally {
         this.#stopped.signal.removeEventListener("abort", end);
         round.abort();
+      }
+      if (learnt) pause = FIRST_PAUSE;
+      else {
+        await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random() / 2)));
+        pause = Math.min(pause * 2, LONGEST_PAUSE);
       }
     }
   }
@@ -114,15 +118,16 @@ export class Store {
     }
   }
 
-  async #follow(signal, well) {
+  async #follow(signal, learnt) {
     const kinds = [...this.#revisions.keys()];
     const query = new URLSearchParams(kinds.map((k) => ["of", `${this.#kinds[k]}?resourceVersion=${this.#revisions.get(k)}`]));
     for await (const lines of this.#api.lines(`/dashboard/watch?${query}`, { signal })) {
       for (const line of lines) {
         const space = line.indexOf(" ");
-        this.#take(kinds[Number(line.slice(0, space))], JSON.parse(line.slice(space + 1)));
+        const frame = JSON.parse(line.slice(space + 1));
+        if (frame.type !== "ERROR") learnt();
+        this.#take(kinds[Number(line.slice(0, space))], frame);
       }
-      well();
     }
   }
 

@@ -9,7 +9,7 @@ export const fetchMemory = (api, node, signal) => api.node(node, "layers/memory"
 /** The way from a pod to another end; with `probe` a packet is sent along it. */
 export function fetchTrace(api, node, { from, to }, probe, signal) {
   const query = new URLSearchParams({ from, to, ...(probe ? { probe: "1" } : {}) });
-  return api.node(node, `trace?${query}`, { method: "POST", signal });
+  return api.node(node, `trace?${query}`, { method: "POST", again: !probe, signal });
 }
 
 const name = ({ metadata }) => (metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name);

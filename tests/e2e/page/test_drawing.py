@@ -8,23 +8,27 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e import drawing_world as world
-from tests.e2e.browser import kept
-from tests.e2e.drawing_page import Cluster, opened
+from tests.e2e.page import world
+from tests.e2e.page.browser import kept
+from tests.e2e.page.documents import Cluster, opened
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 DB = f"shop/{world.pod_name(2)}"
 
 
 async def lit(page: Page) -> list[str]:
     """The keys of the parts that the packet meets, in the picture."""
     await page.locator(".path-drawing .hop").first.wait_for()
-    return await page.eval_on_selector_all(".path-drawing .hop", "parts => parts.map((part) => part.dataset.key)")
+    keys: list[str] = await page.eval_on_selector_all(
+        ".path-drawing .hop", "parts => parts.map((part) => part.dataset.key)"
+    )
+    return keys
 
 
 async def test_how_web_reaches_db_is_the_first_question_and_its_hops_are_lit(
     browser: Browser, documents: Cluster
 ) -> None:
+    assert documents.predicted is not None
     async with opened(browser, documents, "path") as page:
         wanted = {hop.part or f"route/{hop.netns}/{hop.name}" for hop in documents.predicted.hops}
         assert set(await lit(page)) == wanted

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.browser import at_desk
 from tests.e2e.conftest import Cluster
+from tests.e2e.page.browser import at_desk
 
-pytestmark = [pytest.mark.docker, pytest.mark.page, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 PATIENCE = 30_000  # milliseconds for a probe on a busy machine
 ASK = """async (path) => {
   const answer = await fetch(path, { method: path.includes("/trace?") ? "POST" : "GET", headers: { "X-Naru-Page": "1" } });

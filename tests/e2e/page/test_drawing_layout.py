@@ -1,25 +1,22 @@
 """Where the drawing puts things: nothing overlaps or leaves the sheet, whatever the machine and however wide the screen; a
-thousand pods cost no more than a few; and what is seen can be used by all (axe), small and large, light and dark."""
+thousand pods take no more room than a few; and what is seen can be used by all (axe), small and large, light and dark."""
 
 from __future__ import annotations
 
 import random
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from kubeapi.hardware_v1.trace import Hop, Trace
-from tests.e2e import drawing_world as world
-from tests.e2e.browser import kept
-from tests.e2e.drawing_page import Cluster, opened
+from tests.e2e.page import world
+from tests.e2e.page.browser import complaints, kept
+from tests.e2e.page.documents import Cluster, opened
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 CASES = 200
 PODS = [0, 1, 2, 3, 12]
-PATIENCE = 10_000  # milliseconds until one of many runs must have been quick
-QUICK = 50  # milliseconds to lay out a thousand pods: three frames of a screen
 
 LAY_OUT = """async ([machines, cases]) => {
   const { index, sceneOf } = await import("/dashboard/drawing/scene.js");
@@ -97,50 +94,24 @@ async def test_nothing_overlaps_whatever_stands_on_the_machine_and_however_wide_
         assert {seed: wrong for seed, wrong in enumerate(found) if wrong} == {}
 
 
-async def test_a_thousand_pods_are_laid_out_as_quickly_as_they_can_be_looked_at(
-    browser: Browser, documents: Cluster
-) -> None:
+async def test_of_a_thousand_pods_only_those_on_the_way_are_drawn(browser: Browser, documents: Cluster) -> None:
     documents.pods = 1000
     async with opened(browser, documents, "path") as page:
         await page.locator(".hop").first.wait_for()
-        assert await page.locator(".path-drawing .part").count() < 40  # the others are counted
-        spent = await page.evaluate(
-            """async ([layers, quick, patience]) => {
-              const { index, sceneOf } = await import("/dashboard/drawing/scene.js");
-              const { layoutOf } = await import("/dashboard/drawing/layout.js");
-              const trace = await (await fetch("/api/v1/nodes/n1/proxy/trace")).json();
-              let least = Infinity; // of many: others compute on this machine, too
-              for (const until = performance.now() + patience; least > quick && performance.now() < until; ) {
-                const start = performance.now();
-                layoutOf(sceneOf(index(layers), trace), 1280, (text) => text.length * 7);
-                least = Math.min(least, performance.now() - start);
-              }
-              return least;
-            }""",
-            [world.layers(1000).to_dict(), QUICK, PATIENCE],
-        )
-        assert spent <= QUICK
+        assert await page.locator(".path-drawing .part").count() < 40
+        await expect(page.locator(".path-drawing")).to_contain_text("+998")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280, 2560])
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (1280, 900), (2560, 1300)])
 async def test_every_view_is_whole_at_every_width_and_axe_finds_nothing_serious(
-    browser: Browser, documents: Cluster, width: int, scheme: Literal["light", "dark"]
+    browser: Browser, documents: Cluster, width: int, height: int
 ) -> None:
-    height = {320: 640, 1280: 900, 2560: 1300}[width]
-    async with opened(
-        browser, documents, "path", width=width, height=height, color_scheme=scheme, reduced_motion="reduce"
-    ) as page:
+    async with opened(browser, documents, "path", width=width, height=height, reduced_motion="reduce") as page:
         for view, ready in [("path", ".hop"), ("beneath", ".level"), ("memory", ".memory-row")]:
             await page.evaluate(f"location.hash = '#/{view}'")
             await page.locator(ready).first.wait_for()
             if view == "path":
                 await page.locator(".hop").first.click()
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            found: dict[str, Any] = (await Axe().run(page)).response
-            assert [
-                (each["id"], each["nodes"][0]["target"])
-                for each in found["violations"]
-                if each["impact"] in ("serious", "critical")
-            ] == []
-            await page.screenshot(path=kept(f"drawing-{view}-{width}-{scheme}"), full_page=True)
+            assert await complaints(page) == []
+            await page.screenshot(path=kept(f"drawing-{view}-{width}"), full_page=True)

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, Route
 
-from controlplane.dashboard.files import RULES, static
+from controlplane.dashboard.files import static
 from kubeapi.hardware_v1.layers import Layers
 from kubeapi.hardware_v1.memory import Memory
 from kubeapi.hardware_v1.terms import tables
 from kubeapi.hardware_v1.trace import Trace
-from tests.e2e import drawing_world as world
+from tests.e2e.page import world
 
 ORIGIN = "http://naru.localhost"
 
@@ -91,7 +91,7 @@ async def opened(
             return quiet.append(asked)  # a watch in which nothing happens stays open
         file = static(url.path.removeprefix("/dashboard/")) if url.path.startswith("/dashboard/") else None
         if file:
-            await asked.fulfill(body=file.body, content_type=file.media, headers=RULES)
+            await asked.fulfill(body=file.body, content_type=file.media, headers=file.rules)
         elif (body := cluster.answer(url.path, url.query)) is not None:
             await asked.fulfill(body=json.dumps(body), content_type="application/json")
         else:

@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.async_api import Browser, Page, async_playwright, expect
+from axe_playwright_python.base import AXE_FILE_PATH  # type: ignore[import-untyped]
+from playwright.async_api import Browser, Page, StorageState, async_playwright, expect
 
 from tests.e2e.conftest import Cluster
 
@@ -23,6 +23,8 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 SERIOUS = ("serious", "critical")
+SCHEMES: dict[Literal["light", "dark"], dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
+SESSIONS: dict[str, StorageState] = {}  # by the cluster's URL
 AXE = Path(AXE_FILE_PATH).read_text()
 PATIENCE = 30_000  # milliseconds until something that should be seen must be
 
@@ -55,11 +57,19 @@ class Desk:
         if f"{parts.scheme}://{parts.netloc}" != self.cluster.url and parts.scheme not in ("data", "blob", "about"):
             self.wrong.append(f"request to another origin: {url}")
 
-    async def log_in(self) -> None:
-        """As `naru dashboard` says: its URL, once."""
-        url = self.cluster.naru("dashboard", "--no-open").splitlines()[0]
-        await self.page.goto(url)
+    async def enter(self) -> None:
+        """As `naru dashboard` says: by its URL, once; who has been here before is known by a cookie."""
+        url = self.cluster.url
+        login = f"{url}/dashboard/" if url in SESSIONS else self.cluster.naru("dashboard", "--no-open").splitlines()[0]
+        await self.page.goto(login)
         await self.page.locator("#nav a").first.wait_for()
+        if url not in SESSIONS:
+            SESSIONS[url] = await self.page.context.storage_state()
+
+    async def open_anew(self, route: str) -> None:
+        """Load the page at a view. What the page before it asked for is over first."""
+        await self.page.goto("about:blank")
+        await self.page.goto(f"{self.cluster.url}/dashboard/#/{route}")
 
     async def see(self, route: str, *, ready: str = "h1") -> None:
         """Open a view by its address and wait until `ready` is to be seen."""
@@ -71,15 +81,24 @@ class Desk:
         await self.page.screenshot(path=kept(name))
 
     async def complaints(self) -> list[str]:
-        """What axe finds serious or critical, and where."""
-        await self.page.evaluate(AXE)
-        found: list[dict[str, Any]] = await self.page.evaluate("async () => (await axe.run()).violations")
-        return [
-            f"{one['id']} ({one['help']}): {node['target']} {node['failureSummary']}"
-            for one in found
+        """What axe finds serious or critical."""
+        return await complaints(self.page)
+
+
+async def complaints(page: Page) -> list[str]:
+    """What axe finds serious or critical, and where; in the other colours only what depends on them."""
+    found: list[str] = []
+    for scheme, rules in SCHEMES.items():
+        await page.emulate_media(color_scheme=scheme)
+        await page.evaluate(AXE)
+        violations = await page.evaluate("async (options) => (await axe.run(options)).violations", rules)
+        found += [
+            f"{scheme}: {one['id']} ({one['help']}): {node['target']} {node['failureSummary']}"
+            for one in violations
             if one["impact"] in SERIOUS
             for node in one["nodes"]
         ]
+    return found
 
 
 @asynccontextmanager
@@ -101,11 +120,12 @@ async def at_desk(
     """A browser that is logged in. context are Playwright's own: colours, movement, language."""
     size: Any = {"width": width, "height": height}
     settings = {"locale": "en-US", "reduced_motion": "reduce"} | context
-    tab = await browser.new_context(viewport=size, ignore_https_errors=True, **settings)
+    known = SESSIONS.get(cluster.url)
+    tab = await browser.new_context(viewport=size, ignore_https_errors=True, storage_state=known, **settings)
     try:
         desk = Desk(cluster, await tab.new_page())
         try:
-            await desk.log_in()
+            await desk.enter()
             yield desk
         except BaseException as error:
             await desk.picture("failed")
