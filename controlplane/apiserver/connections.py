@@ -10,10 +10,8 @@ between requests. Nobody who is being answered is sent away.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -21,8 +19,6 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
-
-from controlplane.apiserver.fairness import less
 
 BURST = 64  # connections accepted before the loop turns to others
 RETRY = 1.0  # seconds after which a process without descriptors looks again
@@ -52,9 +48,12 @@ class Gate:
         limits: Limits,
     ) -> None:
         self.limits = limits
-        self.idle: dict[object, Callable[[], object]] = {}  # those that do nothing, the longest first, and their ends
+        self.idle: dict[
+            Connection, Callable[[], object]
+        ] = {}  # those that do nothing, the longest first, and their ends
         self._listening, self._make, self._open, self._tls = listening, make, open_ones, tls
-        self._entering: set[asyncio.Task[None]] = set()
+        self.entering: set[Connection] = set()  # those in a handshake
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._again: asyncio.TimerHandle | None = None
         listening.setblocking(False)
@@ -66,12 +65,12 @@ class Gate:
         if self._again is not None:
             self._again.cancel()
         self._listening.close()
-        for task in self._entering:
+        for task in self._handshakes:
             task.cancel()
 
     async def wait_closed(self) -> None:
         """What had begun to enter has left."""
-        await asyncio.gather(*self._entering, return_exceptions=True)
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
 
     def _listen(self) -> None:
         self._loop.add_reader(self._listening, self._accept)
@@ -87,14 +86,16 @@ class Gate:
                     self._loop.remove_reader(self._listening)
                     self._again = self._loop.call_later(RETRY, self._listen)
                 return
-            if len(self._open) + len(self._entering) >= self.limits.connections and not self._make_room():
+            if len(self._open) + len(self.entering) >= self.limits.connections and not self._make_room():
                 accepted.close()
                 continue
             accepted.setblocking(False)
-            task = self._loop.create_task(self._enter(accepted))
-            self._entering.add(task)
-            self.idle[task] = task.cancel
-            task.add_done_callback(self._entered)
+            connection = self._make(self)
+            task = self._loop.create_task(self._enter(connection, accepted))
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+            self.entering.add(connection)
+            self.idle[connection] = task.cancel
 
     def _make_room(self) -> bool:
         """End what has been idle for the longest, if anything is."""
@@ -103,37 +104,37 @@ class Gate:
         self.idle.pop(next(iter(self.idle)))()
         return True
 
-    def _entered(self, task: asyncio.Task[None]) -> None:
-        self._entering.discard(task)
-        self.idle.pop(task, None)
-
-    async def _enter(self, accepted: socket.socket) -> None:
+    async def _enter(self, connection: Connection, accepted: socket.socket) -> None:
         seconds = self.limits.head_seconds if self._tls else None
-        with contextlib.suppress(OSError):  # no TLS, or none that we speak, or too slow: nobody to tell
+        try:
             await self._loop.connect_accepted_socket(
-                lambda: self._make(self), accepted, ssl=self._tls, ssl_handshake_timeout=seconds
+                lambda: connection, accepted, ssl=self._tls, ssl_handshake_timeout=seconds
             )
+        except OSError:
+            pass  # no TLS, or none that we speak, or too slow: nobody to tell
+        finally:
+            if connection in self.entering:
+                self.entering.discard(connection)
+                self.idle.pop(connection, None)
 
 
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, which waits for its client only so long."""
 
-    def __init__(
-        self, gate: Gate, unread: Counter[str], config: uvicorn.Config, state: ServerState, lifespan: dict[str, Any]
-    ) -> None:
+    def __init__(self, gate: Gate, config: uvicorn.Config, state: ServerState, lifespan: dict[str, Any]) -> None:
         super().__init__(config, state, lifespan)
-        self._gate, self._limits, self._unread = gate, gate.limits, unread
+        self._gate, self._limits = gate, gate.limits
         self._awaited = "head"  # what of a message is not here yet; empty between messages
         self._head = 0
         self._due: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._kept = ("", 0)  # whose answer is not taken, and its bytes
         self._refused: tuple[int, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a first request."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(WRITE_BUFFER)
+        self._gate.entering.discard(self)
         self._gate.idle[self] = transport.abort
         self._expect(self._limits.head_seconds)
 
@@ -210,11 +211,9 @@ class Connection(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
-        """The client does not take what it is told: it has a time to, and what is kept for it counts as its user's."""
+        """The client does not take what it is told: it has a time to."""
         super().pause_writing()
         self._stalled = self.loop.call_later(self._limits.stalled_seconds, self.transport.abort)
-        self._kept = (str(self.scope.get("user", "")), self.transport.get_write_buffer_size())
-        self._unread[self._kept[0]] += self._kept[1]
 
     def resume_writing(self) -> None:
         """It took some."""
@@ -225,4 +224,3 @@ class Connection(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
-            less(self._unread, *self._kept)

@@ -34,6 +34,7 @@ STREAMS = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 AGENTS = "system:nodes"
 APPLY = "/apply"
+PIECE = 256 << 10
 
 
 class Shares(NamedTuple):
@@ -129,24 +130,45 @@ class Fairness:
 
     @contextlib.contextmanager
     def holding(self, user: str) -> Iterator[Callable[[int], None]]:
-        """What is yielded counts bytes that are kept for a user until the block ends. 429 when they become too many."""
+        """What is yielded counts bytes that are kept for a user until the block ends; 429 when they are too many already."""
         held = 0
 
         def hold(size: int) -> None:
             nonlocal held
+            if self.held[user] > self.shares.held:
+                raise too_many(f"{self.held[user]} bytes of {user}'s requests and unread answers are kept already")
             held += size
             self.held[user] += size
-            self.check_held(user)
 
         try:
             yield hold
         finally:
             less(self.held, user, held)
 
-    def check_held(self, user: str) -> None:
-        """429 when too much is kept for the user."""
-        if self.held[user] > self.shares.held:
-            raise too_many(f"{self.held[user]} bytes of {user}'s requests and unread answers are kept already")
+    def told(self, user: str, answer: Response) -> Response:
+        """The answer; a large one in pieces, as fast as the client takes them, and counted as the user's until then."""
+        return answer if len(answer.body) <= PIECE else Large(answer, self.held, user)
+
+
+class Large(Response):
+    """An answer that is not handed to the connection whole, where nobody could tell how much of it is still there."""
+
+    def __init__(self, answer: Response, held: Counter[str], user: str) -> None:
+        super().__init__()
+        self._answer, self._held, self._user = answer, held, user
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        body, size = memoryview(self._answer.body), len(self._answer.body)
+        self._held[self._user] += size
+        try:
+            start = {"type": "http.response.start", "status": self._answer.status_code}
+            await send({**start, "headers": self._answer.raw_headers})
+            for at in range(0, size, PIECE):
+                more = at + PIECE < size
+                await send({"type": "http.response.body", "body": bytes(body[at : at + PIECE]), "more_body": more})
+        finally:
+            less(self._held, self._user, size)
 
 
 class Lasting(Response):

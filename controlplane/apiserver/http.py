@@ -65,7 +65,6 @@ def application(server: ApiServer, nodes: NodeProxy, tokens: Who, sessions: Sess
             request = admitted(server, who, http, asked(http, http.method))
             if request.path in OPEN_PATHS:
                 return plain(await server.send(request))
-            http.scope["user"] = request.user
             with fairness.holding(request.user) as hold:
                 request.body = await read_body(http, hold)
                 level = fairness.level_of(request)
@@ -75,7 +74,7 @@ def application(server: ApiServer, nodes: NodeProxy, tokens: Who, sessions: Sess
                         return Lasting(plain(await server.send(request)), place.pop_all())
                 await level.take(request.user)
                 try:
-                    return plain(await server.send(request))
+                    return fairness.told(request.user, plain(await server.send(request)))
                 finally:
                     level.leave()
         except ApiError as error:
@@ -173,7 +172,7 @@ async def serving(
             raise ListenError(f"can't listen on {host}:{port} or {path}: {error.strerror}") from error
         listening.callback(path.unlink, missing_ok=True)
         listeners = [
-            Listener(application(server, nodes, asking, sessions, fairness), sock, context, bounds.limits, fairness)
+            Listener(application(server, nodes, asking, sessions, fairness), sock, context, bounds.limits)
             for asking, sock, context in ((who, over_tls, tls), (Anyone(), local, None))
         ]
         running = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]
@@ -197,9 +196,7 @@ def unix_socket(path: Path) -> socket.socket:
 class Listener(uvicorn.Server):
     """uvicorn's server inside someone else's loop, behind a gate: signals are left to the process."""
 
-    def __init__(
-        self, app: FastAPI, sock: socket.socket, tls: ssl.SSLContext | None, limits: Limits, fairness: Fairness
-    ) -> None:
+    def __init__(self, app: FastAPI, sock: socket.socket, tls: ssl.SSLContext | None, limits: Limits) -> None:
         # A client that left while its input was not read is known by its silence; kubectl itself bears 60 s of it.
         super().__init__(
             uvicorn.Config(
@@ -215,14 +212,14 @@ class Listener(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE,
             )
         )
-        self._behind, self._unread = (sock, tls, limits), fairness.held
+        self._behind = (sock, tls, limits)
 
     async def startup(self, sockets: object = None) -> None:
         """Accept connections."""
         sock, tls, limits = self._behind
 
         def make(gate: Gate) -> Connection:
-            return Connection(gate, self._unread, self.config, self.server_state, self.lifespan.state)
+            return Connection(gate, self.config, self.server_state, self.lifespan.state)
 
         self.servers = [Gate(sock, make, self.server_state.connections, tls, limits)]  # type: ignore[list-item]
         self.started = True

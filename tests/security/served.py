@@ -84,11 +84,18 @@ class Served(NamedTuple):
         return (self.data / file).read_text().strip()
 
     @contextlib.asynccontextmanager
-    async def wire(self, file: str = "token") -> AsyncIterator[Wire]:
-        """A connection over TLS, as who has the token in a file."""
+    async def wire(self, file: str = "token", *, deaf: bool = False) -> AsyncIterator[Wire]:
+        """A connection over TLS, as who has the token in a file; a deaf one reads nothing once it is there."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        if deaf:  # nor does its kernel
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.port, ssl=self.tls, server_hostname="localhost", limit=1 << 24
+            sock=sock, ssl=self.tls, server_hostname="localhost", limit=1 << 24
         )
+        if deaf:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
         wire = Wire(reader, writer, self.token(file))
         try:
             yield wire

@@ -127,9 +127,9 @@ async def test_places_are_counted_per_user_and_given_back() -> None:
 async def test_bytes_kept_for_a_user_are_bounded_and_given_back() -> None:
     fair = fairness(held=100)
     with fair.holding("a") as hold, fair.holding("b") as other:
-        hold(100)
+        hold(101)
         with pytest.raises(ApiError, match="101 bytes of a's requests") as refused:
-            hold(1)
+            hold(0)
         assert refused.value.code == 429
         other(100)
     assert not fair.held

@@ -82,7 +82,7 @@ async def served() -> AsyncIterator[Served]:
     fairness = Fairness(registry)
     app = application(server, nodes, Authenticator({"admin": ADMIN}, Signed()), Sessions(clock, 6443), fairness)
     sock = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(app, sock, None, Limits(), fairness)
+    listener = Listener(app, sock, None, Limits())
     task = asyncio.create_task(listener.run_until_stopped())
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
         yield Served(f"http://127.0.0.1:{sock.getsockname()[1]}", clock, client)
