@@ -21,6 +21,7 @@ COMMANDS = (
     "delete",
     "layers",
     "trace",
+    "why",
     "dashboard",
     "simulate",
     "kubeconfig",
