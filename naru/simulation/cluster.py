@@ -15,7 +15,6 @@ from typing import Any
 
 from agent.agent import AgentConfig
 from agent.runtime.protocol import EngineDownError
-from agent.runtime.simulated import Pace
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.authentication import ADMIN, node_identity
 from controlplane.apiserver.bootstrap import bootstrap
@@ -27,7 +26,7 @@ from kubeapi.client.transport import Request, Response
 from kubeapi.registry import load
 from naru.simulation.node import Engine, SimulatedAgent
 from naru.simulation.store import MemoryStore
-from naru.simulation.virtual import VirtualClock
+from naru.simulation.virtual import MACHINE, VirtualClock
 from naru.simulation.wire import Wire
 
 POD_RANGE, SERVICE_RANGE = "10.244.0.0/16", "10.96.0.0/16"
@@ -77,7 +76,12 @@ class _Attached:
         async def asked(*args: Any, **more: Any) -> Any:
             if self.dead:
                 raise EngineDownError("nobody asks any more")
-            task = asyncio.get_running_loop().create_task(call(*args, **more))
+
+            async def heard() -> Any:
+                await self._engine.hurdle()
+                return await call(*args, **more)
+
+            task = asyncio.get_running_loop().create_task(heard())
             await asyncio.wait({task})
             return task.result()
 
@@ -94,9 +98,11 @@ class Node:
         self.name, self._cluster = name, cluster
         self.clock = VirtualClock()
         rng = cluster.rng(name)
-        self.engine = Engine(self.clock, rng, registry=IMAGES, pace=Pace(), chance=cluster.rng(f"{name}/chance"))
+        self.engine = Engine(self.clock, rng, cluster.rng(f"{name}/chance"), IMAGES)
         user, groups = node_identity(name)
-        self.wire = Wire(lambda: cluster.server, cluster.rng(f"{name}/wire"), user, groups)
+        self.wire = Wire(lambda: cluster.server, cluster.rng(f"{name}/wire"), user, groups, cluster.answered)
+        self.addresses: dict[str, str] = {}  # of the pods that are plugged in, by their uids
+        self.fallen: BaseException | None = None  # why an agent ended that nobody ended
         self._life: asyncio.Task[None] | None = None
         self._attached: _Attached | None = None
         self._line: Wire | None = None
@@ -121,13 +127,23 @@ class Node:
         life.cancel()
         await asyncio.wait({life})
 
+    async def reboot(self) -> None:
+        """The machine is gone, and what ran on it; a disk is left, and what the engine has on it."""
+        await self.crash()
+        self.engine.reboot()
+        self.addresses.clear()
+
     async def _live(self) -> None:
+        MACHINE.set(self.clock)
         self._attached, self._line = _Attached(self.engine), self.wire.another()
         config = AgentConfig("sim", self.name, POD_RANGE, SERVICE_RANGE, self._cluster.directory / self.name)
         client = Client(self._line, load(), "naru-agent")
-        agent = SimulatedAgent(client, self._attached, config, self.clock, None)
-        async with agent.running():
-            await asyncio.Event().wait()
+        agent = SimulatedAgent(client, self._attached, config, self.clock, None, addresses=self.addresses)
+        try:
+            async with agent.running():
+                await asyncio.Event().wait()
+        except Exception as error:
+            self.fallen = error
 
 
 class Cluster:
@@ -136,6 +152,7 @@ class Cluster:
     def __init__(self, seed: str, nodes: int, directory: Path) -> None:
         self._seed, self.directory = seed, directory
         self.store = MemoryStore(self.rng("store"))
+        self.on_answer: list[Callable[[Request, Response], None]] = []
         self.clock = VirtualClock()
         self.server: _Server | None = None
         self.nodes = [Node(self, f"node-{n}") for n in range(nodes)]
@@ -147,10 +164,15 @@ class Cluster:
         """A source of chance for one part: what others draw does not change what it draws."""
         return random.Random(f"{self._seed}/{part}")
 
-    def wire(self, name: str, answered: Callable[[Request, Response], None] = lambda request, response: None) -> Wire:
-        """An administrator's line to the cluster; `answered` hears each answer that arrives."""
+    def wire(self, name: str) -> Wire:
+        """An administrator's line to the cluster."""
         user, groups = ADMIN
-        return Wire(lambda: self.server, self.rng(name), user, groups, answered)
+        return Wire(lambda: self.server, self.rng(name), user, groups, self.answered)
+
+    def answered(self, request: Request, response: Response) -> None:
+        """An answer has arrived at whoever asked."""
+        for tell in self.on_answer:
+            tell(request, response)
 
     async def start(self) -> None:
         """Start everything that does not run."""
@@ -164,6 +186,7 @@ class Cluster:
             self._starting = asyncio.get_running_loop().create_task(self._start_server(), name="control plane")
 
     async def _start_server(self) -> None:
+        MACHINE.set(self.clock)
         self._lives += 1
         registry, rng = load(), self.rng(f"server/{self._lives}")
         admission = Admission(self.store, rng)

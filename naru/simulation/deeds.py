@@ -1,8 +1,8 @@
 """What is done to a cluster in a story: one list of deeds with their times, made from a seed before anything runs.
 
-A user applies, scales, rolls and deletes Deployments; an adversary breaks what the cluster stands on, and mends it after a
-while. A deed names no random choice of its own, so a story without some of its deeds is still a story: that is how a failing
-one is made shorter.
+A user applies, scales, rolls and deletes Deployments with their Services, and runs a pod of its own; an adversary breaks
+what the cluster stands on, and mends it after a while. A deed names no random choice of its own, so a story without some of
+its deeds is still a story: that is how a failing one is made shorter.
 """
 
 from __future__ import annotations
@@ -10,8 +10,13 @@ from __future__ import annotations
 import random
 from typing import Any, NamedTuple
 
+from naru.simulation.node import CPUS
+
 NAMES = ("web", "was", "db")
-USER = ("apply", "scale", "roll", "delete")
+USER = ("apply", "scale", "roll", "delete", "run", "hold")
+EVERYBODY = -1  # for a deed's node: the control plane, or the user
+OFTEN, EACH = 2.5, 4.0  # seconds between two deeds of the adversary, and of the user
+SOON, LATER = 8.0, 60.0  # after how many seconds a fault is mended, on the average and at most
 
 
 class Deed(NamedTuple):
@@ -27,64 +32,79 @@ class Deed(NamedTuple):
 
 
 def plan_deeds(rng: random.Random, nodes: int, seconds: float) -> list[Deed]:
-    """A story's deeds: a user's about every 20 seconds, an adversary's about every 12."""
-    deeds, at = [_apply(rng, 0.0, NAMES[0])], 0.0
-    while (at := at + rng.expovariate(1 / 20)) < seconds:
-        deeds.append(_of_user(rng, at))
+    """A story's deeds, the user's and the adversary's."""
+    deeds, at = [_apply(rng, 0.0, NAMES[0], nodes)], 0.0
+    while (at := at + rng.expovariate(1 / EACH)) < seconds:
+        deeds.append(_of_user(rng, at, nodes))
     at = 0.0
-    while (at := at + rng.expovariate(1 / 12)) < seconds:
+    while (at := at + rng.expovariate(1 / OFTEN)) < seconds:
         deeds.append(_of_adversary(rng, at, nodes))
     return sorted(deeds, key=lambda deed: deed.at)
 
 
-def _of_user(rng: random.Random, at: float) -> Deed:
+def most_replicas(nodes: int) -> int:
+    """So many of each Deployment that all fit, each with a CPU, beside one pod more."""
+    return min((CPUS * nodes - 1) // len(NAMES), 6)
+
+
+def _of_user(rng: random.Random, at: float, nodes: int) -> Deed:
     name = rng.choice(NAMES)
-    match rng.choices(USER, (4, 4, 4, 1))[0]:
+    match rng.choices(USER, (4, 4, 6, 1, 2, 1))[0]:
         case "apply":
-            return _apply(rng, at, name)
+            return _apply(rng, at, name, nodes)
         case "scale":
-            return Deed(at, "scale", {"deployment": name, "replicas": rng.randint(0, 6)})
+            return Deed(at, "scale", {"deployment": name, "replicas": rng.randint(0, most_replicas(nodes))})
         case "roll":
             return Deed(at, "roll", {"deployment": name, "image": f"app:{rng.randint(1, 9)}"})
-    return Deed(at, "delete", {"deployment": name})
+        case "run":
+            return Deed(at, "run", {"pod": "solo"})
+        case "hold":
+            return Deed(at, "hold", {"name": "kept", "seconds": round(rng.uniform(1, 10), 2)})
+    return Deed(at, "delete", {"deployment": name, "foreground": rng.random() < 0.5})
 
 
-def _apply(rng: random.Random, at: float, name: str) -> Deed:
+def _apply(rng: random.Random, at: float, name: str, nodes: int) -> Deed:
     surge = rng.randint(0, 2)
     return Deed(
         at,
         "apply",
         {
             "deployment": name,
-            "replicas": rng.randint(1, 5),
+            "replicas": rng.randint(1, min(5, most_replicas(nodes))),
             "image": f"app:{rng.randint(1, 9)}",
             "surge": surge,
             "unavailable": rng.randint(0 if surge else 1, 2),
             "recreate": rng.random() < 0.15,
+            "probe": rng.random() < 0.4,
+            "stubborn": rng.random() < 0.2,
         },
     )
 
 
 def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
-    node, seconds = rng.randrange(nodes), round(rng.expovariate(1 / 15), 2)
+    node, seconds, turns = rng.randrange(nodes), min(round(rng.expovariate(1 / SOON), 2), LATER), rng.randrange(200)
+    anybody, skew = rng.randrange(-1, nodes), round(rng.choice((1, -1)) * 10 ** rng.uniform(0, 4), 1)
+    bad = {"lost": 0.2, "unanswered": 0.2, "broken": 0.05, "delay": 1.0}
     kinds: tuple[tuple[int, str, dict[str, Any]], ...] = (
-        (3, "crash-server", {"seconds": min(seconds, 60)}),
-        (3, "crash-agent", {"node": node, "seconds": min(seconds, 60)}),
-        (2, "engine-down", {"node": node, "seconds": min(seconds, 60)}),
+        (3, "crash-server", {"turns": turns, "seconds": seconds}),
+        (3, "crash-agent", {"node": node, "turns": turns, "seconds": seconds}),
+        (1, "reboot", {"node": node, "seconds": seconds}),
+        (2, "engine-down", {"node": node, "seconds": seconds}),
+        (2, "engine-hangs", {"node": node, "seconds": seconds}),
+        (2, "engine-errors", {"node": node, "fails": 0.3, "hangs": 0.1, "seconds": seconds}),
+        (1, "engine-full", {"node": node, "full": True, "seconds": seconds}),
+        (1, "crash-loop", {"node": node, "doomed": True, "seconds": round(seconds * 3, 2)}),
         (3, "kill", {"node": node, "which": rng.random(), "code": rng.choice((0, 1, 137)), "oom": rng.random() < 0.3}),
         (2, "kill-sandbox", {"node": node, "which": rng.random()}),
         (1, "remove", {"node": node, "which": rng.random()}),
-        (2, "partition", {"node": node, "seconds": min(seconds, 90)}),
-        (
-            2,
-            "weather",
-            {"node": node, "lost": 0.2, "unanswered": 0.2, "broken": 0.05, "delay": 1.0, "seconds": seconds},
-        ),
-        (3, "mischief", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),
-        (2, "engine-errors", {"node": node, "fails": 0.3, "hangs": 0.1, "seconds": seconds}),
-        (1, "disk-full", {"seconds": min(seconds, 20)}),
-        (1, "clock", {"node": rng.randrange(-1, nodes), "skew": round(rng.uniform(-60, 60), 1), "seconds": seconds}),
-        (1, "compact", {}),
+        (2, "unwell", {"node": node, "which": rng.random(), "seconds": seconds}),
+        (2, "partition", {"node": node, "seconds": round(seconds * 3, 2)}),
+        (2, "weather", {"node": anybody, **bad, "seconds": seconds}),
+        (3, "events", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),
+        (2, "slow-watcher", {"delay": round(rng.uniform(0.1, 3), 2), "seconds": seconds}),
+        (1, "disk-full", {"seconds": seconds}),
+        (2, "clock", {"node": anybody, "skew": skew, "seconds": seconds}),
+        (2, "compact", {}),
     )
     _, name, arguments = rng.choices(kinds, [kind[0] for kind in kinds])[0]
     return Deed(at, name, arguments)

@@ -17,17 +17,27 @@ from agent.agent import Agent
 from agent.network.config import NetworkConfig
 from agent.network.protocol import Network, SimulatedNetwork
 from agent.node import Machine
-from agent.runtime.protocol import Container, EngineError, Mount, RuntimeEvent, Sandbox
-from agent.runtime.simulated import KILLED, SimulatedRuntime
+from agent.runtime.protocol import (
+    Container,
+    ContainerSpec,
+    EngineError,
+    ExecResult,
+    Mount,
+    RuntimeEvent,
+    Sandbox,
+)
+from agent.runtime.simulated import KILLED, Life, SimulatedRuntime
 from agent.server import AgentServer
 from agent.volumes import Volumes
+from kubeapi.clock import Clock
 from kubeapi.core_v1.types import Container as Template
 from kubeapi.core_v1.types import NodeSystemInfo, Pod
 
 INFO = NodeSystemInfo(
     kernel_version="simulated", architecture="amd64", kubelet_version="v1.36.0", operating_system="linux"
 )
-MEMORY, DISK = 16 * 2**30, 100 * 2**30
+CPUS, MEMORY, DISK = 8, 16 * 2**30, 100 * 2**30
+STUBBORN = "--stubborn"
 
 
 @dataclass(slots=True)
@@ -39,30 +49,53 @@ class Mischief:
     late: float = 0.0
     fails: float = 0.0
     hangs: float = 0.0
+    full: bool = False  # no room for images and containers
+    doomed: bool = False  # what starts crashes soon
 
 
 class Engine(SimulatedRuntime):
     """A simulated runtime that misbehaves as its `mischief` says; chance is a source of its own."""
 
-    HANG, LATE = 8.0, 2.0  # seconds at most
+    HANG, LATE, DOOM = 8.0, 2.0, 0.5  # seconds at most
 
-    def __init__(self, *args: Any, chance: random.Random, **more: Any) -> None:
-        super().__init__(*args, **more)
+    def __init__(self, clock: Clock, rng: random.Random, chance: random.Random, registry: Mapping[str, int]) -> None:
+        super().__init__(clock, rng, _life_of, registry, commands=self._well)
         self._chance, self.mischief = chance, Mischief()
-        self.on_start: list[Callable[[str], None]] = []  # told of each container that has just begun to live
+        self.thawed = asyncio.Event()  # not set: it hangs
+        self.thawed.set()
+        self.unwell: set[str] = set()  # containers that say so to whoever probes them
+        self.ended: dict[str, float] = {}  # when containers ended
+        self.on_start: list[Callable[[Container], None]] = []  # told of each container that has just begun to live
 
-    async def _take(self, seconds: float) -> None:
+    async def hurdle(self) -> None:
+        """What stands between a call and its being heard."""
+        await self.thawed.wait()
         if self._happens(self.mischief.hangs):
             await asyncio.sleep(self._chance.uniform(0, self.HANG))
         if self._happens(self.mischief.fails):
             raise EngineError("Error response from daemon: something went wrong")
+
+    async def _take(self, seconds: float) -> None:
         await super()._take(seconds)
+        if self.mischief.full:
+            raise EngineError("Error response from daemon: no space left on device")
 
     async def start(self, container_id: str) -> None:
         """As `Runtime` says."""
         await super().start(container_id)
+        container = self._get(container_id).value
+        assert isinstance(container, Container)
         for tell in self.on_start:
-            tell(container_id)
+            tell(container)
+        if self.mischief.doomed:
+            asyncio.get_running_loop().call_later(self._chance.uniform(0, self.DOOM), self.kill, container_id, 1)
+
+    def _end(self, container_id: str, exit_code: int, oom: bool = False) -> None:
+        self.ended.setdefault(container_id, asyncio.get_running_loop().time())
+        super()._end(container_id, exit_code, oom)
+
+    def _well(self, container: Container, command: list[str]) -> ExecResult:
+        return ExecResult(1 if container.id in self.unwell else 0)
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         """As `Runtime` says; what comes late comes out of order."""
@@ -91,18 +124,27 @@ class Engine(SimulatedRuntime):
 
     def running(self) -> list[Container]:
         """What really runs, whoever knows of it."""
-        values = [made.value for made in self._made.values()]
-        return [v for v in values if isinstance(v, Container) and v.phase == "running"]
+        return [container for container in self.containers() if container.phase == "running"]
 
     def sandboxes(self) -> list[Sandbox]:
         """The sandboxes that live."""
         values = [made.value for made in self._made.values()]
         return [v for v in values if isinstance(v, Sandbox) and v.running]
 
+    def containers(self) -> list[Container]:
+        """Those that run and those that ran."""
+        return [made.value for made in self._made.values() if isinstance(made.value, Container)]
+
+    def reboot(self) -> None:
+        """The machine's power was lost: nothing runs any more."""
+        for container_id in [*self._made]:
+            self._end(container_id, KILLED)
+
     def lose(self, container_id: str) -> None:
         """Somebody else removes it."""
         self._end(container_id, KILLED)
         self._made.pop(container_id, None)
+        self.ended.pop(container_id, None)
 
     def everything(self) -> set[str]:
         """The uids of all pods of which something is left."""
@@ -110,6 +152,11 @@ class Engine(SimulatedRuntime):
 
     def _happens(self, probability: float) -> bool:
         return probability > 0 and self._chance.random() < probability
+
+
+def _life_of(spec: ContainerSpec) -> Life:
+    """A life that listens to no signal, for those whose command says so."""
+    return Life(obeys_after=None) if STUBBORN in spec.args else Life()
 
 
 class _NoServer(AgentServer):
@@ -153,10 +200,14 @@ class _NoVolumes(Volumes):
 
 
 class SimulatedAgent(Agent):
-    """The agent of a machine that there is not."""
+    """The agent of a machine that there is not. addresses are the kernel's: they are there before it, and after it."""
+
+    def __init__(self, *args: Any, addresses: dict[str, str], **more: Any) -> None:
+        self.addresses = addresses
+        super().__init__(*args, **more)
 
     def _machine(self) -> Machine:
-        return Machine(8, MEMORY, DISK, "192.0.2.1", self._config.node, INFO)
+        return Machine(CPUS, MEMORY, DISK, "192.0.2.1", self._config.node, INFO)
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
         return _NoServer()
@@ -165,7 +216,9 @@ class SimulatedAgent(Agent):
         """There is nothing to look at."""
 
     def _make_network(self, config: NetworkConfig) -> Network:
-        return SimulatedNetwork(config.pod_cidr)
+        network = SimulatedNetwork(config.pod_cidr)
+        network.addresses = self.addresses
+        return network
 
     def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
         return _NoVolumes()

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
@@ -95,13 +96,17 @@ class VirtualClock:
         return START + timedelta(seconds=asyncio.get_running_loop().time() + self.skew)
 
 
+TRUE = VirtualClock()
+MACHINE: ContextVar[VirtualClock] = ContextVar("clock of the machine whose task this is")
+
+
 class _VirtualDatetime(datetime):
     """What APScheduler takes for `datetime`: it knows no other clock than this class's."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Self:
-        """The virtual time of day."""
-        now = VirtualClock().now().astimezone(tz)
+        """The virtual time of day on the machine."""
+        now = MACHINE.get(TRUE).now().astimezone(tz)
         return cls.combine(now.date(), now.timetz())
 
 

@@ -38,7 +38,7 @@ class Wire:
         rng: random.Random,
         user: str,
         groups: tuple[str, ...],
-        answered: Callable[[Request, Response], None] = lambda request, response: None,
+        answered: Callable[[Request, Response], None],
     ) -> None:
         self._server, self._rng, self._user, self._groups, self._answered = server, rng, user, groups, answered
         self.weather = Weather()

@@ -18,7 +18,7 @@ from naru.simulation.story import Outcome, tell
 from naru.simulation.virtual import StuckError, VirtualLoop, virtually
 
 SEEDS = 200
-SIZE = Size(nodes=3, seconds=30.0)
+SIZE = Size(nodes=3, seconds=8.0)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,146 @@
+"""A Deployment under way: never more pods than maxSurge lets come, nor fewer ready ones than maxUnavailable lets go.
+
+A controller acts on what it has heard of: for LAG seconds it may still go by an earlier spec, or count on a pod that was
+ready a moment ago. What the adversary or an eviction takes is not a controller's doing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from naru.simulation.invariants.base import (
+    CONTROL_PLANE,
+    DEPLOYMENTS,
+    NODES,
+    PODS,
+    Invariant,
+    Object,
+    Scene,
+    Seen,
+    is_active,
+    is_ready,
+)
+
+LAG = 5.0
+
+
+class Bounds(NamedTuple):
+    """What a Deployment's spec asked for since a time: pods at most, ready ones at least, and whether old ones go first."""
+
+    since: float
+    replicas: int
+    most: int
+    least: int
+    recreate: bool
+
+
+class Rollout(Invariant):
+    """Knows the bounds that a Deployment's controller may go by."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._bounds: dict[str, list[Bounds]] = {}  # by the Deployment's uid
+
+    def committed(self, seen: Seen) -> None:
+        """As `Invariant` says."""
+        if seen.key.startswith(DEPLOYMENTS):
+            bounds = bounds_of(seen, self.scene.now)
+            known = self._bounds.setdefault(seen.object["metadata"]["uid"], [])
+            if not known or known[-1][1:] != bounds[1:]:
+                known.append(bounds)
+        elif seen.key.startswith(PODS) and (owner := self.scene.deployment_of(seen.object)):
+            recent = self._recent(owner)
+            if recent and self.scene.calm(CONTROL_PLANE, LAG):
+                self.check(seen, [p for p in self.scene.pods() if self.scene.deployment_of(p) == owner], recent)
+
+    def _recent(self, owner: str) -> list[Bounds]:
+        known = self._bounds.get(owner, [])
+        ends = [*(following.since for following in known[1:]), self.scene.now]
+        return [bounds for bounds, end in zip(known, ends, strict=True) if end > self.scene.now - LAG]
+
+    def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
+        """A pod has changed; pods are all of its Deployment."""
+        raise NotImplementedError
+
+
+class Surge(Rollout):
+    """Never above replicas and maxSurge."""
+
+    name = "maxSurge"
+
+    def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
+        """As `Rollout` says."""
+        count, most = sum(map(is_active, pods)), max(bounds.most for bounds in recent)
+        if seen.type == "ADDED" and count > most:
+            self.say(f"{seen.key}: {count} pods of its Deployment, {most} allowed")
+
+
+class Available(Rollout):
+    """No controller takes down a ready pod that maxUnavailable does not let go. (In the middle of a rollout, scaling down
+    takes from each ReplicaSet its share, as Kubernetes has it, whichever pods are ready.)"""
+
+    name = "maxUnavailable"
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._ready: dict[str, float] = {}  # when pods were ready last
+        self._tainted: dict[str, float] = {}  # when nodes drove pods away last
+
+    def committed(self, seen: Seen) -> None:
+        """As `Invariant` says."""
+        if seen.key.startswith(NODES):
+            taints = (*seen.object["spec"].get("taints", ()), *((seen.before or {}).get("spec", {}).get("taints", ())))
+            if any(taint["effect"] == "NoExecute" for taint in taints):
+                self._tainted[seen.object["metadata"]["name"]] = self.scene.now
+        elif seen.key.startswith(PODS) and seen.before and is_ready(seen.before):
+            self._ready[seen.object["metadata"]["uid"]] = self.scene.now
+        super().committed(seen)
+
+    def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
+        """As `Rollout` says."""
+        before, after = seen.before, seen.object
+        if (
+            seen.type != "MODIFIED"
+            or not before
+            or not is_active(before)
+            or "deletionTimestamp" not in after["metadata"]
+        ):
+            return
+        evicted = self.scene.now - self._tainted.get(after["spec"].get("nodeName"), -LAG) < LAG
+        if not is_ready(after) or evicted or len({bounds.replicas for bounds in recent}) > 1:
+            return
+        left, least = sum(self._counts(pod) for pod in pods if is_active(pod)), min(bounds.least for bounds in recent)
+        if left < least:
+            self.say(f"{seen.key} was taken down: {left} ready pods are left, {least} have to be")
+
+    def _counts(self, pod: Object) -> bool:
+        return is_ready(pod) or self.scene.now - self._ready.get(pod["metadata"]["uid"], -LAG) < LAG
+
+
+class Recreate(Rollout):
+    """With strategy Recreate, new pods come when the last old one is gone."""
+
+    name = "recreate"
+
+    def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
+        """As `Rollout` says."""
+        if seen.type != "ADDED" or not all(bounds.recreate for bounds in recent):
+            return
+        for pod in pods:
+            finished = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+            if not finished and _hash(pod) != _hash(seen.object):
+                self.say(f"{seen.key} was made while {pod['metadata']['name']} was there")
+
+
+def bounds_of(seen: Seen, now: float) -> Bounds:
+    """What a Deployment's spec asks for."""
+    found, spec = seen.object, seen.object["spec"]
+    replicas, rolling = spec["replicas"], spec["strategy"].get("rollingUpdate", {})
+    recreate = spec["strategy"]["type"] == "Recreate"
+    going = seen.type == "DELETED" or "deletionTimestamp" in found["metadata"]
+    least = 0 if recreate or going else replicas - rolling.get("maxUnavailable", 0)
+    return Bounds(now, replicas, replicas + rolling.get("maxSurge", 0), least, recreate)
+
+
+def _hash(pod: Object) -> str:
+    return str(pod["metadata"]["labels"].get("pod-template-hash"))

@@ -1,0 +1,63 @@
+"""No traffic to what is not ready: neither to a pod that the API knows as unready, nor to one that is so in truth."""
+
+from __future__ import annotations
+
+from naru.simulation.invariants.base import CONTROL_PLANE, PODS, SLICES, Invariant, Scene, Seen, is_active, is_ready
+
+LAG = 2.0  # seconds from a pod's word in the API to its endpoint
+TRUTH = 15.0  # seconds from what happens in a container to its endpoint; a probe needs some of them
+AFTERMATH = 75.0  # seconds in which a node may still not know what it did not hear: its resync takes 60
+
+
+class Traffic(Invariant):
+    """A ready endpoint is of a pod that is ready."""
+
+    name = "traffic"
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._ready: dict[str, float] = {}  # when pods were ready last, as the API says
+        self._served: dict[str, float] = {}  # when pods could answer last, in truth
+
+    def committed(self, seen: Seen) -> None:
+        """As `Invariant` says."""
+        if seen.key.startswith(PODS) and seen.before and is_ready(seen.before) and is_active(seen.before):
+            self._ready[seen.before["metadata"]["uid"]] = self.scene.now
+        elif seen.key.startswith(SLICES) and seen.type != "DELETED" and self.scene.calm(CONTROL_PLANE, LAG):
+            for uid, name in endpoints(seen.object):
+                if self._since(uid) > LAG:
+                    self.say(f"{seen.key} leads to {name}, which is not ready")
+
+    def _since(self, uid: str) -> float:
+        """For how many seconds the API has not said that a pod is ready."""
+        pod = next((pod for pod in self.scene.pods() if pod["metadata"]["uid"] == uid), None)
+        if pod and is_ready(pod) and is_active(pod):
+            return 0.0
+        return self.scene.now - self._ready.get(uid, -LAG)
+
+    def ticked(self) -> None:
+        """As `Invariant` says."""
+        now, serving = self.scene.now, {}
+        for node in self.scene.cluster.nodes:
+            for container in node.engine.running():
+                if container.id not in node.engine.unwell:
+                    serving[container.pod.uid] = now
+        self._served |= serving
+        if not self.scene.calm(CONTROL_PLANE, TRUTH):
+            return
+        for key, found in self.scene.objects.items():
+            for uid, name in endpoints(found) if key.startswith(SLICES) else ():
+                if self._since(uid) > TRUTH:
+                    self.say(f"{key} still leads to {name}, which is not ready")
+                pod = next((p for p in self.scene.pods() if p["metadata"]["uid"] == uid), None)
+                known = pod is not None and self.scene.calm(pod["spec"].get("nodeName", ""), AFTERMATH)
+                if known and now - self._served.get(uid, now) > TRUTH:
+                    self.say(f"{key} leads to {name}, where nothing has answered for {now - self._served[uid]:.0f} s")
+
+
+def endpoints(found: dict[str, object]) -> list[tuple[str, str]]:
+    """The uids and names of the pods that a slice calls ready."""
+    ready = [e for e in found.get("endpoints") or () if e["conditions"].get("ready")]  # type: ignore[attr-defined]
+    return [
+        (e["targetRef"]["uid"], e["targetRef"]["name"]) for e in ready if e.get("targetRef", {}).get("kind") == "Pod"
+    ]
