@@ -13,7 +13,6 @@ from naru.why.workloads import why_deployment, why_pods
 from naru.why.world import World, condition, name_of
 
 SERVICE_NAME = "kubernetes.io/service-name"
-SCALE = "kubectl scale deployment NAME --replicas=1"
 
 
 def why_service(world: World, service: Service) -> list[Finding]:
@@ -55,7 +54,8 @@ def well(world: World, service: Service) -> str:
     """How a Service is with which nothing is wrong."""
     if service.spec.type == "ExternalName":
         return f"{name_of(service)} is another name for {service.spec.external_name}."
-    return f"{name_of(service)} leads to {_ready_endpoints(world, service)} ready endpoint(s)."
+    count = _ready_endpoints(world, service)
+    return f"{name_of(service)} leads to {count} ready endpoint{'s' if count > 1 else ''}."
 
 
 def past_of(world: World, service: Service) -> list[Finding]:
@@ -97,8 +97,10 @@ def _nobody(world: World, service: Service, chosen: str, ended: list[Pod]) -> Fi
     makers = [d for d in world.all(Deployment) if selector.items() <= d.spec.template.metadata.labels.items()]
     if makers:
         says = f"It leads nowhere: its selector {chosen} matches no pod, for {name_of(makers[0])} has none."
+        meta = makers[0].metadata
+        scale = f"kubectl scale deployment {meta.name} -n {meta.namespace} --replicas=1"
         because = tuple(f for maker in makers for f in why_deployment(world, maker))
-        return Finding(about, says, (f"spec.selector: {chosen}",), "" if because else SCALE, because)
+        return Finding(about, says, (f"spec.selector: {chosen}",), "" if because else scale, because)
     pods = world.all(Pod)
     says = f"It leads nowhere: its selector {chosen} matches none of the {len(pods)} pods in its namespace."
     evidence = (f"spec.selector: {chosen}", *[near for p in pods if (near := _near(selector, p))][:3])
