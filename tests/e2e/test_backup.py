@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import ConfigMap
 from naru.processes import Process, StartError
 from tests.e2e.conftest import Cluster, started
+from tests.e2e.test_crash import APP
 
 
 @pytest.fixture
@@ -165,3 +167,46 @@ def test_a_store_that_was_put_back_by_hand_is_told_from_the_one_that_was_answere
     live.naru("restore", str(left))
     server.start([])
     assert values(live) == {}
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(240)
+def test_pods_become_what_the_restored_objects_say_and_those_of_both_lives_run_on(
+    node: Cluster, tmp_path: Path
+) -> None:
+    def deployment(name: str) -> str:
+        return APP.replace("{name: app}", f"{{name: {name}}}", 1).replace("replicas: 3", "replicas: 1")
+
+    def running(name: str) -> str:
+        """The container of the Deployment's pod."""
+        asked = "jsonpath={.items[*].status.containerStatuses[0].containerID}"
+        return node.kubectl("get", "pods", "-l", f"app={name}", "-o", asked).stdout
+
+    def make(name: str) -> None:
+        node.kubectl("apply", "-f", "-", stdin=deployment(name).replace("app: app", f"app: {name}"))
+        node.kubectl("wait", "--for=condition=Available", f"deployment/{name}", "--timeout=60s")
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "naru", "up", "--data-dir", str(node.data_dir)], stdout=subprocess.PIPE, text=True
+    ) as up:
+        assert up.stdout is not None
+        assert any("Ctrl-C" in line for line in up.stdout)
+        try:
+            make("both")
+            make("deleted")
+            container = running("both")
+            node.naru("backup", str(tmp_path / "cluster.backup"))
+            node.kubectl("delete", "deployment/deleted", "--cascade=foreground", "--timeout=60s")
+            make("made")
+
+            node.naru("restore", str(tmp_path / "cluster.backup"))
+            node.kubectl("wait", "--for=delete", "pods", "-l", "app=made", "--timeout=60s")
+            node.kubectl("wait", "--for=condition=Available", "deployment/both", "deployment/deleted", "--timeout=60s")
+            assert running("both") == container
+            assert node.kubectl("get", "deployment/made", check=False).returncode == 1
+            assert len(node.containers("label=naru.dev/container=app")) == 2
+            assert up.poll() is None  # who started it in the foreground has not lost it
+        finally:
+            up.send_signal(signal.SIGINT)
+        assert up.wait(60) == 0
+    node.naru("up", "--detach")
