@@ -6,7 +6,6 @@ A page ends with a continue token that holds the revision and the last key, so t
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -102,7 +101,7 @@ def _read_token(text: str) -> tuple[int, str]:
     """The revision and the last key of a continue token; 400 in Go's words when it is none."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one; another is told of what is not ASCII
         bad = re.search(r"[^A-Za-z0-9_-]", text)
         why = f"illegal base64 data at input byte {bad.start() if bad else len(text)}"
         raise bad_request(f"invalid continue token: continue key is not valid: {why}") from None
