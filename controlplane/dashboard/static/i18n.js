@@ -62,6 +62,11 @@ export class I18n extends EventTarget {
     return this.#terms[key]?.[this.words][this.language] ?? key.split("/").at(-1);
   }
 
+  /** Whether the table has a name for it. */
+  knows(key) {
+    return key in this.#terms;
+  }
+
   /** The name of a thing in other words than the chosen: what a reader of those would call it. */
   otherTerm(key) {
     return this.#terms[key]?.[WORDS.find((words) => words !== this.words)][this.language] ?? key.split("/").at(-1);

@@ -175,9 +175,12 @@ def restarts_of_web(cluster: Cluster) -> int:
     return sum(pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods)
 
 
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
 async def test_logs_are_followed_into_the_next_life(shop_node: Cluster, browser: Browser) -> None:
     says = {"name": "c", "image": "naru/base", "imagePullPolicy": "Never"}
-    says["command"] = ["sh", "-c", "echo life begins; while sleep 0.3; do echo tick; done"]  # type: ignore[assignment]
+    says["command"] = ["sh", "-c", f"echo 'life begins'; echo '{MARKUP}'; while sleep 0.3; do echo tick; done"]  # type: ignore[assignment]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "says"}, "spec": {"containers": [says]}}
     shop_node.kubectl("create", "-f", "-", stdin=json.dumps(pod))
     try:
@@ -185,6 +188,8 @@ async def test_logs_are_followed_into_the_next_life(shop_node: Cluster, browser:
             await desk.see("logs?pod=default/says&container=c", ready=".log-line")
             lines = desk.page.locator(".log-line")
             await expect(lines.filter(has_text="life begins")).to_have_count(1)
+            await expect(lines.filter(has_text=MARKUP)).to_have_count(1)  # a text, whatever it looks like
+            assert await desk.page.locator(".log img").count() == 0
             await expect(lines.filter(has_text="tick").nth(2)).to_be_visible()
             node = json.loads(shop_node.kubectl("get", "pod", "says", "-o", "json").stdout)["spec"]["nodeName"]
             path = f"/api/v1/nodes/{node}/proxy/kill/default/says/c"
@@ -227,6 +232,10 @@ async def test_every_view_fits_the_screen(shop_node: Cluster, browser: Browser, 
             assert wide <= width, f"{view}: {wide} px"
 
 
+HANGUL = re.compile("[가-힣]")
+TOLD = {"path": ".hop-says", "beneath": ".level-horizon p"}  # what the agent says of the machine
+
+
 async def test_words_languages_and_colours_are_switched_and_remembered(shop_node: Cluster, browser: Browser) -> None:
     async with at_desk(shop_node, browser, color_scheme="light") as desk:
         page = desk.page
@@ -241,6 +250,12 @@ async def test_words_languages_and_colours_are_switched_and_remembered(shop_node
         await page.get_by_role("button", name="어둡게").click()
         assert await page.evaluate(ground) != light
         await desk.picture("korean-vmware-dark")
+        for view, told in TOLD.items():
+            await desk.see(view, ready=told)
+            for text in await page.locator(told).all_inner_texts():
+                assert HANGUL.search(text), text
+            await desk.picture(f"{view}-korean-vmware")
+        await desk.see("workloads", ready="[data-kind=container]")
         await page.reload()
         await expect(page.locator("main h1")).to_have_text("워크로드")
         await expect(page.get_by_role("button", name="VMware")).to_have_attribute("aria-pressed", "true")

@@ -71,7 +71,7 @@ export class BeneathView {
     this.status.classList.remove("failed");
     this.status.textContent = this.speech.say("reading");
     try {
-      const layers = await fetchLayers(this.api, chosen.node, this.life.signal);
+      const layers = await fetchLayers(this.api, chosen.node, this.speech.language, this.life.signal);
       if (this.chosen !== chosen) return;
       this.known = index(layers);
       this.container = containerPart(this.known, chosen.id);
@@ -90,7 +90,7 @@ export class BeneathView {
     const { known, speech } = this;
     const levels = towerOf(known, this.container);
     const items = levels.map(({ role, parts }) => html("li", { class: `level level-${role}` }, parts.map((part) => this.level(part))));
-    const horizons = known.layers.horizons.map(({ says }) => html("p", { lang: "en" }, says));
+    const horizons = known.layers.horizons.map(({ says }) => html("p", {}, says));
     this.tower.replaceChildren(...items, html("li", { class: "level-horizon" }, html("h2", {}, speech.term("word/horizon")), horizons));
     this.drawBoxes();
     const chosen = known.parts.get(last.selected);
@@ -100,7 +100,7 @@ export class BeneathView {
   level(part) {
     const telling = (fact) => fact.value !== null && String(fact.value).length <= LONGEST && !part.name.includes(String(fact.value));
     const facts = part.facts.filter(telling).slice(0, SHOWN);
-    const shown = facts.map((fact) => html("span", { class: "chip" }, html("span", { class: "muted", lang: "en" }, fact.name), ` ${valueOf(fact, this.speech.language)}`));
+    const shown = facts.map((fact) => html("span", { class: "chip" }, html("span", { class: "muted" }, this.speech.factName(fact)), ` ${valueOf(fact, this.speech)}`));
     return html(
       "button",
       { type: "button", class: "level-part", "data-key": part.id, onclick: () => this.select(part) },

@@ -1,14 +1,14 @@
-/** Where the drawing's documents come from, and between which ends a question can be asked now. */
+/** Where the drawing's documents come from, told in the chosen language, and between which ends a question can be asked now. */
 
 /** What stands on what, on a node. */
-export const fetchLayers = (api, node, signal) => api.node(node, "layers", { signal });
+export const fetchLayers = (api, node, language, signal) => api.node(node, `layers?language=${language}`, { signal });
 
 /** What was promised of a node's memory, and what was taken. */
-export const fetchMemory = (api, node, signal) => api.node(node, "layers/memory", { signal });
+export const fetchMemory = (api, node, language, signal) => api.node(node, `layers/memory?language=${language}`, { signal });
 
 /** The way from a pod to another end; with `probe` a packet is sent along it. */
-export function fetchTrace(api, node, { from, to }, probe, signal) {
-  const query = new URLSearchParams({ from, to, ...(probe ? { probe: "1" } : {}) });
+export function fetchTrace(api, node, { from, to }, probe, language, signal) {
+  const query = new URLSearchParams({ from, to, language, ...(probe ? { probe: "1" } : {}) });
   return api.node(node, `trace?${query}`, { method: "POST", again: !probe, signal });
 }
 

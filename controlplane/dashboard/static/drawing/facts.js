@@ -11,9 +11,12 @@ export function bytes(value, language = "en") {
 }
 
 /** A fact's value with its unit; one that could not be had is its note. */
-export function valueOf(fact, language = "en") {
+export function valueOf(fact, speech) {
+  const { language } = speech;
   if (fact.value === null || fact.value === undefined) return fact.note || "–";
-  if (typeof fact.value === "boolean") return fact.value ? "✓" : "✗";
+  const word = speech.word(fact);
+  if (word) return word;
+  if (typeof fact.value === "boolean") return speech.term(fact.value ? "word/yes" : "word/no");
   if (fact.unit === "B" && typeof fact.value === "number") return bytes(fact.value, language);
   const value = typeof fact.value === "number" && fact.unit ? new Intl.NumberFormat(language).format(fact.value) : String(fact.value);
   return fact.unit ? `${value} ${fact.unit}` : value;
@@ -29,16 +32,16 @@ const TELLING = {
 const LINK_LOCAL = "fe80:";
 
 /** One line of what is most telling of a part, or "". */
-export function gist(part, language = "en") {
+export function gist(part, speech) {
   if (!part) return "";
-  const known = new Map(part.facts.map((fact) => [fact.name, short(fact, language)]));
+  const known = new Map(part.facts.map((fact) => [fact.name, short(fact, speech)]));
   const wanted = (TELLING[part.kind] ?? []).map((name) => known.get(name)).filter((text) => text && !part.name.includes(text));
   return wanted.slice(0, 2).join(" · ");
 }
 
 /** A value in a word or two: of addresses the first that others can use; a bare number with what it counts. */
-function short(fact, language) {
+function short(fact, speech) {
   if (fact.value === null || fact.value === undefined) return "";
   if (fact.name === "addresses") return String(fact.value).split(", ").find((address) => !address.startsWith(LINK_LOCAL)) ?? "";
-  return typeof fact.value === "number" && !fact.unit ? `${fact.name} ${fact.value}` : valueOf(fact, language);
+  return typeof fact.value === "number" && !fact.unit ? `${speech.factName(fact)} ${fact.value}` : valueOf(fact, speech);
 }

@@ -30,13 +30,13 @@ export function hopList({ trace, states, scene, speech, onSelect }) {
     const state = html("span", { class: `state is-${states[position]}` }, tell(hop, states[position]));
     const time = html("span", { class: "time" }, timeOf(hop, states[position]));
     const name = html("span", { class: "hop-name" }, html("span", { class: "hop-kind" }, speech.kind(hop, isInside(scene, position))), " ", html("b", {}, hop.name));
-    const button = html("button", { type: "button", class: "hop-line", onclick: () => onSelect(scene.route[position]) }, name, html("span", { class: "hop-says", lang: "en" }, hop.says), state, time);
+    const button = html("button", { type: "button", class: "hop-line", onclick: () => onSelect(scene.route[position]) }, name, html("span", { class: "hop-says" }, hop.says), state, time);
     const drop = trace.drop?.hop === position && states[position] === "dropped" ? dropNotice(trace.drop, speech) : null;
     return html("li", { "data-hop": position }, button, drop);
   });
-  const notes = (trace.notes ?? []).map((note) => html("p", { class: "muted", lang: "en" }, note));
+  const notes = (trace.notes ?? []).map((note) => html("p", { class: "muted" }, note));
   const probes = (trace.probes ?? []).map(({ protocol, source, destination, arrived, note }) =>
-    html("p", { class: "muted", lang: "en" }, `${protocol} ${source} → ${destination}: ${arrived === true ? "✓" : arrived === false ? "✕" : "?"} ${note ?? ""}`),
+    html("p", { class: "muted" }, `${protocol} ${source} → ${destination}: ${arrived === true ? "✓" : arrived === false ? "✕" : "?"} ${note ?? ""}`),
   );
   return {
     elements: [html("h2", {}, speech.say("path/hops")), html("ol", { class: "hops" }, items), ...probes, ...notes],
@@ -60,5 +60,5 @@ const timeOf = (hop, state) => (state === "predicted" || hop.microseconds === nu
 export function dropNotice(drop, speech) {
   const object = drop.object ? `${drop.object.kind} ${[drop.object.namespace, drop.object.name].filter(Boolean).join("/")}` : "";
   const row = (key, value, tag) => (value ? [html("dt", {}, speech.say(key)), html("dd", { lang: "en" }, html(tag, {}, value))] : []);
-  return html("section", { class: "drop" }, html("h4", {}, `✕ ${speech.say("drop/title")}`), html("p", { lang: "en" }, drop.reason), html("dl", {}, row("drop/rule", drop.rule, "code"), row("drop/object", object, "b"), row("drop/mend", drop.mend, "code")));
+  return html("section", { class: "drop" }, html("h4", {}, `✕ ${speech.say("drop/title")}`), html("p", {}, drop.reason), html("dl", {}, row("drop/rule", drop.rule, "code"), row("drop/object", object, "b"), row("drop/mend", drop.mend, "code")));
 }

@@ -63,7 +63,7 @@ export function drawingOf(scene, layout, { known, trace, speech, name, onSelect 
     const hop = node.hops.length ? trace.hops[node.hops[0]] : null;
     const step = hop ? `${speech.say("path/hop", { n: node.hops[0] + 1, of: trace.hops.length })}: ` : "";
     const label = `${step}${kind} ${node.name}${hop ? `, ${hop.says}` : ""}`;
-    return card(box, kind, node.name, gist(node.part, speech.language) || (hop?.says ?? ""), label, node.hops, hop ? "hop" : "");
+    return card(box, kind, node.name, gist(node.part, speech) || (hop?.says ?? ""), label, node.hops, hop ? "hop" : "");
   };
   const countCard = (box) => {
     const count = scene.counts.find(({ key }) => key === box.key);
@@ -74,7 +74,7 @@ export function drawingOf(scene, layout, { known, trace, speech, name, onSelect 
   };
   const floorCell = (floor) => (box) => {
     const part = known.parts.get(box.key);
-    if (part) return card(box, speech.kind(part), part.name, gist(part, speech.language), `${speech.kind(part)} ${part.name}`, [], `on-${floor.floor}`);
+    if (part) return card(box, speech.kind(part), part.name, gist(part, speech), `${speech.kind(part)} ${part.name}`, [], `on-${floor.floor}`);
     const rest = scene.floors.find(({ key }) => key === floor.key).rest;
     const kinds = [...new Set(rest.map((part) => speech.kind(part)))].join(", ");
     return card(box, kinds, `+${rest.length}`, "", speech.say("path/othersName", { n: rest.length, kind: kinds }), [], "count");

@@ -63,7 +63,7 @@ export class MemoryView {
     const { node } = this;
     if (!this.memory) this.status.textContent = this.speech.say("reading");
     try {
-      const memory = await fetchMemory(this.api, node, this.life.signal);
+      const memory = await fetchMemory(this.api, node, this.speech.language, this.life.signal);
       if (node !== this.node) return;
       last = { node, memory };
       this.status.classList.remove("failed");
@@ -142,12 +142,12 @@ export class MemoryView {
   drawTable() {
     const { speech } = this;
     const head = html("tr", {}, html("th", { scope: "col" }, speech.say("memory/pod")), MEASURES.map((measure) => html("th", { scope: "col", class: "number" }, speech.say(`memory/${measure}`))));
-    const rows = this.rows.map(({ name, facts }) => html("tr", {}, html("th", { scope: "row" }, name), MEASURES.map((measure) => html("td", { class: "number", title: facts.get(measure)?.note || null }, cell(facts.get(measure), speech.language)))));
+    const rows = this.rows.map(({ name, facts }) => html("tr", {}, html("th", { scope: "row" }, name), MEASURES.map((measure) => html("td", { class: "number", title: facts.get(measure)?.note || null }, cell(facts.get(measure), speech)))));
     this.table.replaceChildren(html("table", {}, html("caption", {}, speech.say("memory/caption")), html("thead", {}, head), html("tbody", {}, rows)));
   }
 }
 
-const cell = (fact, language) => (fact ? valueOf(fact, language) : "–");
+const cell = (fact, speech) => (fact ? valueOf(fact, speech) : "–");
 
 /** A row per pod, the most promised first: {name, facts, values}. What could not be read has a fact but no value. */
 export function rowsOf(memory) {

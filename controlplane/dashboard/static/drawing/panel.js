@@ -35,7 +35,7 @@ export function partPanel({ part, fallback, hops, known, speech, onSelect }) {
   const conflicts = part ? known.layers.conflicts.filter((conflict) => conflict.part === part.id) : [];
   sections.push(...conflicts.map((conflict) => conflictSection(conflict, speech)));
   const horizons = part ? (known.layers.horizons).filter((horizon) => horizon.part === part.id) : [];
-  sections.push(...horizons.map(({ says }) => html("p", { class: "panel-horizon", lang: "en" }, html("strong", {}, speech.term("word/horizon")), ` ${says}`)));
+  sections.push(...horizons.map(({ says }) => html("p", { class: "panel-horizon" }, html("strong", {}, speech.term("word/horizon")), ` ${says}`)));
   if (part) sections.push(factsSection(part, speech), besideSection(part, known, speech, onSelect), terminalSection(commandFor(part, known), speech));
   const twin = speech.twin((part ?? fallback).kind);
   if (twin) sections.push(twinSection(twin, speech));
@@ -73,26 +73,26 @@ function selectText(element) {
 function hopSection(number, hop, speech) {
   const witnesses = (hop.sightings ?? []).map(({ witness, available, saw, evidence }) => {
     const says = available === false ? speech.say("part/notOffered") : saw || speech.say("part/sawNothing");
-    return html("li", {}, html("b", {}, witness), " ", html("span", { lang: available === false || !saw ? null : "en" }, says), evidenceOf(evidence, speech));
+    return html("li", {}, html("b", {}, witness), " ", says, evidenceOf(evidence, speech));
   });
   const time = hop.microseconds === null || hop.microseconds === undefined ? "" : ` · ${hop.microseconds} µs`;
   return html(
     "section",
     { class: "panel-hop" },
     html("p", {}, html("b", {}, `${number + 1}`), " ", html("span", { class: `state is-${hop.state ?? "predicted"}` }, stateText(hop, speech) + time)),
-    html("p", { lang: "en" }, hop.says),
+    html("p", {}, hop.says),
     witnesses.length ? html("ul", { class: "witnesses", "aria-label": speech.say("part/witnesses") }, witnesses) : evidenceOf(hop.evidence, speech),
   );
 }
 
 function conflictSection(conflict, speech) {
-  const witnesses = (conflict.witnesses ?? []).map(({ says, evidence }) => html("li", { lang: "en" }, says, evidenceOf(evidence, speech)));
+  const witnesses = (conflict.witnesses ?? []).map(({ says, evidence }) => html("li", {}, says, evidenceOf(evidence, speech)));
   return html(
     "section",
     { class: "conflict" },
-    html("h4", {}, `${speech.term("word/conflict")}: `, html("span", { lang: "en" }, conflict.question)),
+    html("h4", {}, `${speech.term("word/conflict")}: ${conflict.question}`),
     html("ul", {}, witnesses),
-    html("p", {}, html("strong", {}, `${speech.term("word/verdict")}: `), html("span", { lang: "en" }, `${conflict.verdict}. ${conflict.why}`)),
+    html("p", {}, html("strong", {}, `${speech.term("word/verdict")}: `), `${conflict.verdict}. ${conflict.why}`),
   );
 }
 
@@ -102,13 +102,13 @@ function factsSection(part, speech) {
     html(
       "div",
       { class: `fact confidence-${fact.confidence ?? "certain"}` },
-      html("dt", { lang: "en" }, fact.name),
+      html("dt", {}, speech.factName(fact)),
       html(
         "dd",
         {},
-        html("span", { class: "value" }, valueOf(fact, speech.language)),
+        html("span", { class: "value" }, valueOf(fact, speech)),
         (fact.confidence ?? "certain") === "certain" ? null : html("span", { class: "confidence" }, speech.term(`confidence/${fact.confidence}`)),
-        fact.note && fact.value !== null ? html("span", { class: "note", lang: "en" }, fact.note) : null,
+        fact.note && fact.value !== null ? html("span", { class: "note" }, fact.note) : null,
         evidenceOf(fact.evidence, speech),
       ),
     ),

@@ -18,8 +18,11 @@ import { index, sceneOf } from "./scene.js";
 import { speechOf } from "./speech.js";
 import { widthOf } from "./text.js";
 
-/** The last answer: the shell mounts a view anew when words are switched, and what was seen of a packet stays seen. */
-let last = { asked: { from: "", to: "" }, known: null, trace: null, selected: "" };
+/**
+ * The last answer: the shell mounts a view anew when words are switched. In another language it is asked for again, but what was
+ * seen of a packet stays seen, as it was told.
+ */
+let last = { asked: { from: "", to: "" }, language: "", known: null, trace: null, selected: "" };
 
 export class PathView {
   constructor(element, { api, store, params, i18n }) {
@@ -49,15 +52,18 @@ export class PathView {
     this.unfollow();
   }
 
-  /** With the last answer if it is to this question, else by asking. */
+  /** With the last answer if it is to this question; by asking if it is not, or was told in another language. */
   begin() {
     this.ask();
-    if (last.known && same(last.asked, this.asked)) {
+    const known = last.known && same(last.asked, this.asked);
+    if (known) {
       Object.assign(this, { known: last.known, selected: last.selected });
       this.show(last.trace);
       this.standing = this.stands();
-    } else if (this.asked.from) this.answer();
-    else if (this.store.state === "live") this.tell(this.speech.say("path/nothing"));
+    }
+    if (!this.asked.from) {
+      if (this.store.state === "live") this.tell(this.speech.say("path/nothing"));
+    } else if (!known || last.language !== this.speech.language) this.answer({ kept: wasSeen(this.states) ? this.trace : null });
   }
 
   /** What runs has changed: the blanks offer it, an end that is gone is replaced, and the way may be another now. */
@@ -72,7 +78,7 @@ export class PathView {
 
   /** What the answer rests on, to compare. What was seen of a packet is not taken back by a pod that gets ready or stops to be. */
   stands() {
-    return this.states.some((state) => state === "seen") ? podNames(this.store).join() : standing(this.store);
+    return wasSeen(this.states) ? podNames(this.store).join() : standing(this.store);
   }
 
   ask() {
@@ -96,16 +102,17 @@ export class PathView {
     return JSON.stringify([podNames(this.store), serviceNames(this.store), this.asked, Boolean(this.probing)]);
   }
 
-  /** Reads the layers and predicts the way. Layers without a way are still shown: the reason stands above them. */
-  async answer() {
+  /** Reads the layers and predicts the way, or keeps one. Layers without a way are still shown: the reason stands above them. */
+  async answer({ kept = null } = {}) {
     this.playing.abort();
     const { asked, api } = this;
+    const { language } = this.speech;
     const node = nodeOf(this.store, asked.from);
     this.standing = this.stands();
     this.tell(this.speech.say("reading"));
     const [layers, trace] = await Promise.allSettled([
-      fetchLayers(api, node, this.life.signal),
-      fetchTrace(api, node, asked, false, this.life.signal),
+      fetchLayers(api, node, language, this.life.signal),
+      kept ?? fetchTrace(api, node, asked, false, language, this.life.signal),
     ]);
     if (this.life.signal.aborted || !same(asked, this.asked)) return;
     if (layers.status === "rejected") return this.fail(layers.reason);
@@ -113,7 +120,7 @@ export class PathView {
     this.show(trace.value ?? null);
     this.standing = this.stands();
     if (trace.status === "rejected") this.fail(trace.reason);
-    else last = { asked, known: this.known, trace: trace.value, selected: this.selected };
+    else last = { asked, language, known: this.known, trace: trace.value, selected: this.selected };
   }
 
   /** Sends a packet, then plays what was seen of it. */
@@ -123,7 +130,7 @@ export class PathView {
     this.ask();
     this.tell(this.speech.say("path/probing"));
     try {
-      const trace = await fetchTrace(this.api, nodeOf(this.store, asked.from), asked, true, this.life.signal);
+      const trace = await fetchTrace(this.api, nodeOf(this.store, asked.from), asked, true, this.speech.language, this.life.signal);
       if (same(asked, this.asked)) await this.play(trace);
     } catch (error) {
       if (!this.life.signal.aborted) this.fail(error);
@@ -137,7 +144,7 @@ export class PathView {
     this.trace = trace;
     this.states = statesOf(trace);
     this.draw();
-    if (trace) this.tell(trace.summary || this.speech.say("path/predicted"), trace.summary ? "en" : null);
+    if (trace) this.tell(trace.summary || this.speech.say("path/predicted"));
   }
 
   /** The packet sets out; each hop turns to what was seen of it as the packet gets there. */
@@ -174,11 +181,9 @@ export class PathView {
     this.status.classList.add("failed");
   }
 
-  tell(text, language = null) {
+  tell(text) {
     this.status.classList.remove("failed");
     this.status.textContent = text;
-    if (language) this.status.setAttribute("lang", language);
-    else this.status.removeAttribute("lang");
   }
 
   /** Another width is another layout. A packet under way loses its line by that: it arrives at once. */
@@ -233,4 +238,5 @@ export class PathView {
   }
 }
 
+const wasSeen = (states) => states.includes("seen");
 const same = (a, b) => a.from === b.from && a.to === b.to;
