@@ -34,6 +34,10 @@ test: images ## every test but those that break whole engines (faults) or take l
 	@scripts/test_packages.sh
 	@$(BIN)/pytest
 
+test-faults: images ## kill -9, hung engines, lost networks and 200 requests a second: half an hour, as root
+	@scripts/test_packages.sh
+	@$(SUDO) $(BIN)/pytest -m faults
+
 soak: setup ## 10,000 simulated stories of a cluster under faults; goes on where it was interrupted
 	@$(BIN)/naru simulate --stories $(STORIES) --quiet --journal build/soak.jsonl
 

@@ -31,6 +31,7 @@ from agent.node import Machine, NodeKeeper, observe_machine
 from agent.objects import Objects
 from agent.parts import Parts
 from agent.podworker import PodWorker
+from agent.pulse import follow_pulse
 from agent.reporter import Reporter
 from agent.runtime.protocol import Container, EngineDownError, PodRef, Runtime
 from agent.server import AgentServer
@@ -131,6 +132,7 @@ class Agent:
         await self._pods.start()
         await self._pods.synced()
         self._spawn(self._listen(), "engine events")
+        self._spawn(follow_pulse(self._runtime, self._tell_engine), "engine pulse")
         self._pods.on_change(self._changed)
         for job, seconds in (
             (self._keeper.beat, LEASE_EVERY),
@@ -234,9 +236,12 @@ class Agent:
                 log.warning("engine down", why=str(error))
                 for worker in self._workers.values():
                     worker.lose_engine()
-                await self._keeper.tell(None, f"{DOWN}: {error}")
+                await self._tell_engine(str(error))
                 self._told.set()
             await asyncio.sleep(RETRY)
+
+    async def _tell_engine(self, problem: str) -> None:
+        await self._keeper.tell(None, f"{DOWN}: {problem}" if problem else "")
 
     async def _adopt(self) -> None:
         """Everything that the engine has: known pods are looked at again, unknown ones brought to their end."""

@@ -70,10 +70,14 @@ class Engine:
         self._process.wait(ENDS_WITHIN)
 
     def kill(self) -> None:
-        """kill -9: its containers run on, until it is started again."""
+        """kill -9: its containers run on, until it is started again. Its containerd dies with it."""
         assert self._process is not None
+        containerd = self.folder / "exec" / "containerd" / "containerd.pid"
+        child = int(containerd.read_text())
         self._process.kill()
         self._process.wait(ENDS_WITHIN)
+        _end(child)
+        containerd.unlink()  # or the next dockerd may wait for it, while nobody has reaped it
 
     def processes(self) -> list[int]:
         """dockerd, containerd, the shims, and all that runs in the containers."""

@@ -27,7 +27,7 @@ from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.docker_logs import read_logs
 from agent.runtime.dying import is_dying
-from agent.runtime.inspections import LABEL, Inspections, image_of, listed_of
+from agent.runtime.inspections import LABEL, Inspections, image_of, is_ours, listed_of
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -112,6 +112,10 @@ class DockerRuntime:
             info.get("DockerRootDir", "/"),
             {part["Name"]: part["Version"] for part in version.get("Components") or ()},
         )
+
+    async def ping(self) -> None:
+        """Return when the engine answers, or EngineDownError."""
+        await self._call(lambda c: c.ping())
 
     # Images
 
@@ -290,7 +294,8 @@ class DockerRuntime:
         labels = [f"{LABEL}cluster={self.cluster}", *([f"{LABEL}pod.uid={pod_uid}"] if pod_uid else [])]
 
         turn = self._inspections.turn
-        rows = await self._call(lambda c: c.containers(all=True, filters={"label": labels}))
+        listed = await self._call(lambda c: c.containers(all=True, filters={"label": labels}))
+        rows = [row for row in listed if is_ours(row.get("Labels") or {})]
         found = self._inspections.known(rows)
         new = [row["Id"] for row in rows if row["Id"] not in found]
 

@@ -160,6 +160,10 @@ class SimulatedRuntime:
         self._enter("info")
         return EngineInfo("simulated", "1")
 
+    async def ping(self) -> None:
+        """As `Runtime` says."""
+        self._enter("ping")
+
     async def image(self, ref: str) -> Image | None:
         """As `Runtime` says."""
         self._enter("image")

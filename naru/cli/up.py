@@ -17,6 +17,7 @@ from naru.node import reserve_node_ranges
 from naru.processes import Process, StartError, wait_for_end
 
 SUMMARY = "start a cluster on this machine"
+ANSWERS_WITHIN = 10
 LOCK = pathlib.Path("/run/naru.lock")
 
 
@@ -72,7 +73,7 @@ def _need_engine() -> None:
     """CommandError unless a Docker Engine answers."""
 
     async def ask() -> None:
-        runtime = DockerRuntime("none")
+        runtime = DockerRuntime("none", timeout=ANSWERS_WITHIN)
         try:
             await runtime.info()
         finally:
