@@ -2,6 +2,7 @@
 
 Some clients update a fixed set of objects, each waiting for its answer. Told are the bytes on disk over time, the
 file's and its journal's, beside those of the objects, and how long commits took: a pause is one that waited for other work.
+In turns with them a plain file is written to and synced, as much at a time: what it waits for is the disk's, and not ours.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import uvloop
 from controlplane.store.sqlite import SqliteStore
 
 REPORTS = 10
+ROUND, FLOOR_SECONDS = 100, 2.0
 TIMES_LIVE, LONGEST_PAUSE = 3.0, 50.0  # the budgets: size by live data, milliseconds
 
 
@@ -35,6 +37,19 @@ def told(latencies: Sequence[float]) -> str:
     ordered = sorted(latencies)
     points = [ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.99, 0.999, 1)]
     return "p50 {:.2f}  p99 {:.2f}  p99.9 {:.2f}  max {:.1f} ms".format(*(p * 1000 for p in points))
+
+
+def synced_writes(path: pathlib.Path, size: int, seconds: float) -> array[float]:
+    """Seconds that each of many plain writes of `size` bytes took, with its sync."""
+    latencies, data = array("d"), os.urandom(size)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    ends = time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < ends:
+        os.pwrite(file, data, len(latencies) % ROUND * size)
+        os.fdatasync(file)
+        latencies.append(time.perf_counter() - begun)
+    os.close(file)
+    return latencies
 
 
 class Churn:
@@ -63,18 +78,20 @@ async def bench(path: pathlib.Path, updates: int, objects: int, size: int, clien
     """Churn in parts, and tell of each."""
     store = await SqliteStore.open(path)
     try:
-        churn, live, begun = Churn(store, objects, size), objects * size, time.monotonic()
+        churn, live = Churn(store, objects, size), objects * size
         print(f"{objects} objects of {size} bytes ({live / 1e6:.2f} MB), {updates} updates by {clients} clients")
-        seen = array("d")
+        seen, floor, spent = array("d"), array("d"), 0.0
         for part in range(1, REPORTS + 1):
-            churn.latencies = array("d")
+            churn.latencies, begun = array("d"), time.monotonic()
             await churn.run(updates // REPORTS, clients)
+            spent += time.monotonic() - begun
             seen.extend(churn.latencies)
-            when = f"{updates * part // REPORTS:>9}  {time.monotonic() - begun:6.1f} s"
-            print(f"{when}  {sizes(path, live):42}  {told(churn.latencies)}")
-        print(f"all: {len(seen) / (time.monotonic() - begun):.0f} commits/s, {told(seen)}")
-        pauses = sum(latency * 1000 > LONGEST_PAUSE for latency in seen)
-        print(f"commits longer than {LONGEST_PAUSE:.0f} ms: {pauses}")
+            print(f"{updates * part // REPORTS:>9}  {sizes(path, live):42}  {told(churn.latencies)}", flush=True)
+            floor.extend(synced_writes(path.with_name("plain"), clients * size, FLOOR_SECONDS))
+        print(f"all: {len(seen) / spent:.0f} commits/s, {told(seen)}\nplain synced writes:  {told(floor)}")
+        for what, latencies in (("commits", seen), ("plain writes", floor)):
+            pauses = sum(latency * 1000 > LONGEST_PAUSE for latency in latencies)
+            print(f"{what} longer than {LONGEST_PAUSE:.0f} ms: {pauses} of {len(latencies)}")
         await store.compact(store.revision)  # what the control plane asks for five minutes later
         print(f"end: {sizes(path, live)} (budget {TIMES_LIVE:.0f} x)")
     finally:

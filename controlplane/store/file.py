@@ -83,7 +83,7 @@ def told(path: Path, error: sqlite3.Error) -> StoreError:
 
 
 class LogFile:
-    """The file, open. `write`, `shrink` and `close` are one thread's, `query` may be another's."""
+    """The file, open. `query` may be another thread's than all that write."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it. StoreError where it can't be used."""
@@ -132,16 +132,23 @@ class LogFile:
         if rows:
             self._mark.revision = rows[-1].revision
 
-    def shrink(self) -> int:
-        """Give some free pages back to the file system; how many are left. After the last the journal is emptied too."""
+    def free_steps(self) -> int:
+        """How many times `shrink` has to be called for the pages that are free now."""
         with self._telling():
-            self._writing.execute(f"PRAGMA incremental_vacuum({VACUUMED})").fetchall()
-            (left,) = self._writing.execute("PRAGMA freelist_count").fetchone()
-            if not left:
-                self._writing.execute("PRAGMA busy_timeout = 0")  # a reader puts it off until the next time
-                self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                self._writing.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        return int(left)
+            (free,) = self._writing.execute("PRAGMA freelist_count").fetchone()
+        return -(-int(free) // VACUUMED)
+
+    def shrink(self) -> None:
+        """Give some free pages back to the file system."""
+        with self._telling():
+            self._writing.executescript(f"PRAGMA incremental_vacuum({VACUUMED})")  # execute ends after a single page
+
+    def empty_journal(self) -> None:
+        """Bring the journal's content to the file and give its room back; a reader puts that off until the next time."""
+        with self._telling():
+            self._writing.execute("PRAGMA busy_timeout = 0")
+            self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._writing.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
 
     def query(self, statement: str, *arguments: object) -> Sequence[Any]:
         """All rows of a SELECT."""

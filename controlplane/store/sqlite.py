@@ -188,8 +188,10 @@ class SqliteStore:
         while self._uncleared():
             if (error := await asyncio.shield(self._work())) is not None:
                 raise error
-        while await self._in(self._writer, self._opened().shrink):
-            pass
+        file = self._opened()
+        for _ in range(await self._in(self._writer, file.free_steps)):
+            await self._in(self._writer, file.shrink)
+        await self._in(self._writer, file.empty_journal)
 
     async def close(self) -> None:
         """Write what waits, and let go of the file."""
