@@ -7,8 +7,10 @@ say. Keys, tokens and settings that are there stay; only what is missing of them
 from __future__ import annotations
 
 import argparse
+import contextlib
 import pathlib
-import tempfile
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from controlplane.store import StoreError
@@ -31,8 +33,7 @@ def run(options: argparse.Namespace) -> int:
     data_dir: pathlib.Path = options.data_dir
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".restore-") as folder:
-            scratch = pathlib.Path(folder)
+        with restarting(data_dir), _scratch(data_dir / ".restore") as scratch:
             backup = backups.unpack(options.file, scratch)
             config = ClusterConfig.read(data_dir)
             if config and config.id != backup.cluster:
@@ -49,25 +50,35 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _scratch(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """An empty folder; one that a killed restore has left goes first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 def _put(data_dir: pathlib.Path, scratch: pathlib.Path) -> None:
     server = Process(data_dir, "server")
-    with restarting(data_dir):
-        ran = server.stop()
+    ran = server.stop()
+    if ran:
+        print("server: ended", flush=True)
+    store, aside = data_dir / backups.STORE, data_dir / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        revision = replace(store, scratch / backups.STORE, aside)
+        for name in backups.IDENTITY:
+            if not (data_dir / name).exists():
+                (scratch / name).rename(data_dir / name)
+                print(f"{name}: was missing, from the backup", flush=True)
+        if aside.exists():
+            print(f"{store}: replaced; what it was is in {aside}", flush=True)
+        print(f"it goes on at revision {revision}: every client lists anew", flush=True)
+    finally:
         if ran:
-            print("server: ended", flush=True)
-        store, aside = data_dir / backups.STORE, data_dir / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        try:
-            revision = replace(store, scratch / backups.STORE, aside)
-            for name in backups.IDENTITY:
-                if not (data_dir / name).exists():
-                    (scratch / name).rename(data_dir / name)
-                    print(f"{name}: was missing, from the backup", flush=True)
-            if aside.exists():
-                print(f"{store}: replaced; what it was is in {aside}", flush=True)
-            print(f"it goes on at revision {revision}: every client lists anew", flush=True)
-        finally:
-            if ran:
-                server.start([])
-                print("server: ready", flush=True)
+            server.start([])
+            print("server: ready", flush=True)
     if not ran:
         print("naru up starts it", flush=True)
