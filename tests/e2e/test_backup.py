@@ -148,28 +148,8 @@ def test_a_damaged_store_is_said_at_start_with_what_to_do_and_doing_that_helps(l
     assert values(live) == {"kept": "before"}
 
 
-def test_a_store_that_was_put_back_by_hand_is_told_from_the_one_that_was_answered(
-    live: Cluster, tmp_path: Path
-) -> None:
-    """As with `cp`: without what came after, its revisions would be given out a second time."""
-    server, store = Process(live.data_dir, "server"), live.data_dir / "store.db"
-    server.stop()
-    old = store.read_bytes()
-    server.start([])
-    set_to(live, "made", "after")
-    server.stop()
-    store.write_bytes(old)
-    with pytest.raises(StartError, match=r"its last revision is \d+, and \d+ was answered already"):
-        server.start([])
-    left = tmp_path / "left.backup"
-    command = [sys.executable, "-m", "naru", "backup", "--data-dir", str(live.data_dir), str(left)]
-    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 3
-    live.naru("restore", str(left))
-    server.start([])
-    assert values(live) == {}
-
-
 @pytest.mark.docker
+@pytest.mark.faults
 @pytest.mark.timeout(240)
 def test_pods_become_what_the_restored_objects_say_and_those_of_both_lives_run_on(
     node: Cluster, tmp_path: Path

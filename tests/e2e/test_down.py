@@ -147,6 +147,7 @@ def test_down_lists_and_removes_what_is_the_clusters_and_users_data_stays(whole:
     assert not whole.data_dir.exists()
 
 
+@pytest.mark.faults
 def test_down_that_was_killed_is_finished_by_the_next(whole: Cluster, foreign: Foreign) -> None:
     identity, command = whole.id, [sys.executable, "-u", "-m", "naru", "down", "--delete-data", "--data-dir"]
     for moment in ("agent: ended", "containers to be removed", "containers: ", "network: ", "volumes: "):

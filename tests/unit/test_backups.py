@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.store import StoreError
+from controlplane.store.copies import inspect
 from controlplane.store.sqlite import SqliteStore
 from naru import backups
 from naru.backups import IDENTITY, Backup, BackupError
@@ -149,12 +151,18 @@ def test_restored_where_nothing_is_it_is_the_cluster_and_where_it_is_its_keys_st
     assert not (cluster / ".restore").exists()
 
 
-def test_a_backup_of_a_store_that_lost_changes_says_so(
+def test_what_is_left_of_a_store_that_lost_changes_is_kept_by_backup_and_restore(
     cluster: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """As one that was put back by hand: without what came after, its revisions would be given out a second time."""
+    left = str(tmp_path / "left.backup")
     (cluster / "store.db.answered").write_text("9".zfill(20))
-    assert main(["backup", "--data-dir", str(cluster), str(tmp_path / "left.backup")]) == 3
+    with pytest.raises(StoreError, match=r"its last revision is 2, and 9 was answered already.*naru backup LEFT"):
+        inspect(cluster / "store.db")
+    assert main(["backup", "--data-dir", str(cluster), left]) == 3
     assert "7 later changes were answered" in capsys.readouterr().err
+    assert main(["restore", "--data-dir", str(cluster), left]) == 0
+    assert inspect(cluster / "store.db").revision > 9
 
 
 def test_without_a_cluster_there_is_nothing_to_back_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
