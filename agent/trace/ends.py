@@ -48,6 +48,8 @@ def resolve(scene: Scene, cluster: Cluster, source: str, to: str) -> Ends:
             raise EndError("this machine has no default route: name the other end with --to")
         packet = Packet("tcp", address, SPORT, gateway, DEFAULT_PORT)
         return Ends(start, packet, name, "outside", False, f"the outside stands for what is behind {gateway}")
+    if _is_ipv6(to):
+        raise EndError(f"--to {to}: IPv6 is not followed; name a pod, a Service or an IPv4 address")
     found = TARGET.match(to)
     if found is None:
         raise EndError(f"--to {to}: neither a pod, nor a Service, nor ADDRESS[:PORT]")
@@ -129,6 +131,15 @@ def _number(port: str, of: str) -> int | None:
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise EndError(f"{of} has no port {port}")
     return int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    """`fd00::1`, or `[fd00::1]:80`."""
+    try:
+        ipaddress.IPv6Address(text.partition("]")[0].removeprefix("["))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

@@ -23,6 +23,7 @@ from kubeapi.hardware_v1.trace import Sighting
 
 State = Literal["predicted", "seen", "differs", "missed"]
 OWN_TABLE = "naru_trace_"
+POLLED = "netif_receive_skb"
 EARLY = 0.001  # seconds: a clock is read before the packet is sent
 
 
@@ -97,17 +98,33 @@ def follow(steps: Sequence[Step], crossings: Sequence[Crossing], outcome: Outcom
 
 
 def _way(within: Sequence[Crossing], start: Crossing) -> list[Crossing]:
-    """What an skb crossed from its start on, to where the kernel freed it as lost if it did."""
+    """What an skb crossed from its start on, to where the kernel freed it as lost if it did, or where its address began
+    another packet's life."""
     same = [c for c in within if c.skb == start.skb and c.seconds >= start.seconds]
-    sizes = (start.length, start.length - ETHERNET)
     ours = itertools.takewhile(lambda crossing: crossing.direction, same)
-    return [crossing for crossing in ours if crossing.length in sizes]
+    way: list[Crossing] = []
+    for crossing in (c for c in ours if c.length in (start.length, start.length - ETHERNET)):
+        if way and not _goes_on(way[-1], crossing):
+            break
+        way.append(crossing)
+    return way
+
+
+def _goes_on(before: Crossing, after: Crossing) -> bool:
+    """Whether it may be the same packet a moment later. From one device to the next it is passed on within one call, so by
+    one thread; another takes it over only from the queue of a device, its backlog, or a driver's poll. What another thread
+    sends is its own, at an skb's address that was free again: a probe of another cluster, say, which is as long as ours."""
+    polled = before.direction == "out" and after.event == POLLED
+    return before.thread == after.thread or polled or _same_device(before, after)
 
 
 def _match(
     steps: Sequence[Step], followed: Sequence[Crossing]
 ) -> tuple[dict[int, Crossing], dict[int, list[Crossing]]]:
-    """For each step that is a device the crossing that is it, in order; and what was crossed between without being any."""
+    """For each step that is a device the crossing that is it, in order; and what was crossed between without being any. A
+    bridge within which the rules are asked is itself crossed only where its neighbour was not heard of lately: either way is
+    as predicted."""
+    maybe = {step.expect.device for step in steps if not step.expect.direction}
     matched: dict[int, Crossing] = {}
     strays: dict[int, list[Crossing]] = {}
     position, last = 0, 0
@@ -117,10 +134,10 @@ def _match(
         same = [i for i in range(position, len(followed)) if _is(step, followed[i])]
         if not same:
             continue
-        for stray in followed[position : same[0]]:
+        for stray in (crossing for crossing in followed[position : same[0]] if crossing.device not in maybe):
             _add_stray(strays.setdefault(last, []), matched.get(last), stray)
         matched[index], last, position = followed[same[0]], index, same[0] + 1
-    for stray in followed[position:]:
+    for stray in (crossing for crossing in followed[position:] if crossing.device not in maybe):
         _add_stray(strays.setdefault(last, []), matched.get(last), stray)
     return matched, strays
 

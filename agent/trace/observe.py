@@ -30,6 +30,8 @@ TCP_LISTEN, UDP_UNCONNECTED = 1 << 10, 1 << 7
 SIOCETHTOOL, ETHTOOL_GDRVINFO = 0x8946, 3
 IFF_UP, IFF_LOOPBACK = 1, 8
 NO_NUMBER = 0xFFFFFFFF
+GLOBAL = 0  # RT_SCOPE_UNIVERSE
+OWN_POLICIES = ((0, LOCAL), (32766, MAIN), (32767, DEFAULT))  # priority and table
 BRIDGE_FILTERING = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 
@@ -68,6 +70,8 @@ def _observe(path: str, peers: Mapping[str, int]) -> Netns:
         bridges = {index: device.master for index, device in devices.items() if device.master}
         addresses = {a.get("address"): int(a.get("index")) for a in ip.get_addr(family=socket.AF_INET)}
         routes = [_route(r) for r in ip.get_routes(family=socket.AF_INET) if r.get("table") in (LOCAL, MAIN, DEFAULT)]
+        policies = tuple(text for rule in ip.get_rules(family=socket.AF_INET) if (text := policy_of(rule)))
+        six = [*ip.get_addr(family=socket.AF_INET6)]
         near = [(n.get("dst"), n.get("lladdr")) for n in ip.get_neighbours(family=socket.AF_INET)]
         forwarding = {
             (bridges[entry.get("ifindex")], entry.get("lladdr")): int(entry.get("ifindex"))
@@ -85,6 +89,8 @@ def _observe(path: str, peers: Mapping[str, int]) -> Netns:
         tuple(_listeners()),
         _ruleset(),
         _bridge_filtering(),
+        policies,
+        any(a["scope"] == GLOBAL for a in six),
     )
 
 
@@ -130,6 +136,18 @@ def _route(message: Any) -> Route | None:
         message.get("priority") or 0,
         message.get("table"),
     )
+
+
+def policy_of(rule: Any) -> str:
+    """A rule of policy routing as `ip rule` writes it, empty for the three with which every namespace begins."""
+    priority, table, mark = rule.get("priority") or 0, rule.get("table") or rule["table"], rule.get("fwmark")
+    source = f"{rule.get('src')}/{rule['src_len']}" if rule.get("src") else "all"
+    words = [f"from {source}", f"to {rule.get('dst')}/{rule['dst_len']}" if rule.get("dst") else ""]
+    words += [f"fwmark {mark:#x}" if mark else "", f"iif {rule.get('iifname')}" if rule.get("iifname") else ""]
+    text = " ".join(word for word in words if word)
+    if text == "from all" and (priority, table) in OWN_POLICIES:
+        return ""
+    return f"{priority}: {text} lookup {table}"
 
 
 def _listeners() -> list[Listener]:

@@ -116,6 +116,8 @@ class _Walker:
         self._add(
             Step("process", name, start, says, packet, part, Expect(hook="output"), object=_pod(self._scene, start))
         )
+        if space.ipv6:
+            self._note(f"this way is IPv4's: {self._where(space)} has IPv6 too, which is not followed")
         arrival = self._leave_process(space, packet)
         for _ in range(LONGEST):
             if arrival is None:
@@ -268,7 +270,7 @@ class _Walker:
         if judged is None:
             return None
         pod = self._scene.pod_in(space.inode)
-        name, where = (pod.name, f"pod {pod.name}") if pod else ("host", "this host")
+        name, where = pod.name if pod else "host", self._where(space)
         listens = space.listens(packet)
         port = f"{packet.dport}/{packet.protocol.upper()}"
         says = f"{where} takes it: a process listens on {port}" if listens else f"nothing in {where} listens on {port}"
@@ -284,6 +286,9 @@ class _Walker:
         return None
 
     def _routed(self, space: Netns, packet: Packet) -> Route | None:
+        if space.policies:
+            rules = "; ".join(space.policies)
+            self._note(f"{self._where(space)} has policy routing ({rules}), which is not judged: the way may differ")
         route = space.route(packet.destination)
         if route is None:
             self._fail("no route", space, packet, detail=f"no route leads to {packet.destination}")
@@ -292,6 +297,14 @@ class _Walker:
             self._fail("unreachable", space, packet, detail=f"{route.kind} {route.text}")
             return None
         return route
+
+    def _where(self, space: Netns) -> str:
+        pod = self._scene.pod_in(space.inode)
+        return f"pod {pod.name}" if pod else "this host"
+
+    def _note(self, text: str) -> None:
+        if text not in self._path.notes:
+            self._path.notes.append(text)
 
     def _judge(self, space: Netns, hook: str, packet: Packet, masquerade_as: str = "") -> Judgement | None:
         """What the rules of a hook do. None when they end the packet, which is then told."""

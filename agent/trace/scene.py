@@ -72,7 +72,8 @@ class PodPlace(NamedTuple):
 @dataclass(frozen=True)
 class Netns:
     """A network namespace. neighbours are MACs by address, forwarding the port's index by (bridge's index, MAC);
-    bridge_filtering says that packets which are only switched meet the rules too (bridge-nf-call-iptables)."""
+    bridge_filtering says that packets which are only switched meet the rules too (bridge-nf-call-iptables). policies are
+    the rules of policy routing beside the kernel's own three, as text: they are told, not judged; likewise IPv6."""
 
     inode: int
     path: str = ""
@@ -84,6 +85,8 @@ class Netns:
     listeners: tuple[Listener, ...] = ()
     ruleset: Ruleset = field(default_factory=Ruleset)
     bridge_filtering: bool = False
+    policies: tuple[str, ...] = ()
+    ipv6: bool = False
 
     def route(self, address: str) -> Route | None:
         """The route that the kernel takes: first table that knows one, longest prefix, smallest metric."""

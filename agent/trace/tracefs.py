@@ -100,16 +100,23 @@ class Tracefs:
             stack.callback(os.close, self._instance)
             self._set("trace_clock", "mono")
             self._set("buffer_size_kb", BUFFER_KB)
+            # The first that is recorded is ours: on a busy machine what follows would push it out.
+            self._set("options/overwrite", "0")
             lengths = [n + more for n in self._lengths for more in (0, ETHERNET)]
             for event in DEVICE_EVENTS:
                 self._set(f"events/{event}/filter", " || ".join(f"len == {n}" for n in lengths))
                 self._set(f"events/{event}/enable", "1")
             self._set(f"events/{FREED}/filter", f"protocol == {0x0800}")
             self._set(f"events/{FREED}/enable", "1")
-            self._thread = threading.get_native_id()
-            self._set("trace_marker", "here")
+            self.begin()
             self._stack = stack.pop_all()
         return self
+
+    def begin(self) -> None:
+        """Forget what was recorded: the calling thread's next packet is the one that matters."""
+        self._set("trace", "")
+        self._thread = threading.get_native_id()
+        self._set("trace_marker", "here")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -117,8 +124,8 @@ class Tracefs:
         self._stack.close()
 
     def read(self) -> list[Crossing]:
-        """Everything recorded so far, by time. The thread that began this has the number it knows itself by: the kernel's
-        is another one in a PID namespace, and is learnt from the mark that it left."""
+        """Everything recorded since the beginning, by time. The thread that began this has the number it knows itself by: the kernel's
+        is another one in a PID namespace, and is learnt from the mark that it left; who has our number there is another."""
         descriptor = os.open("trace", os.O_RDONLY, dir_fd=self._instance)
         with open(descriptor, errors="replace") as file:
             text = file.read().splitlines()
@@ -126,7 +133,8 @@ class Tracefs:
         number = next(
             (int(m["thread"]) for line in text if (m := LINE.match(line)) and m["event"] == MARK), self._thread
         )
-        return [c._replace(thread=self._thread) if c.thread == number else c for c in crossings]
+        ours = {number: self._thread, self._thread: number}
+        return [c._replace(thread=ours.get(c.thread, c.thread)) for c in crossings]
 
     def _set(self, file: str, value: str) -> None:
         descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC, dir_fd=self._instance)

@@ -120,6 +120,8 @@ class _Tracing:
             witnesses = self._witnesses(stack, {ends.start, self._scene.node, *watch}, marks.values())
             to = (ends.packet.destination, ends.packet.dport)
             for protocol, sender in senders.items():
+                if witnesses.tracefs:
+                    witnesses.tracefs.begin()
                 outcome = send(sender, to, [self._path_of(netns) for netns in watch])
                 seen = self._collect(witnesses, outcome)
                 told, verdict = self._join(ends, paths[protocol], seen)

@@ -4,17 +4,21 @@ nothing stays in the kernel."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pytest_asyncio
 
 from agent.trace.ends import EndError
+from agent.trace.probe import PAYLOAD
 from agent.trace.tracefs import Tracefs, instances, open_tracefs
 from kubeapi.hardware_v1.trace import Trace
 from tests.integration.node_world import CONFIG, NODE_PORT, OUTSIDE_IP, needs_root, set_bridge_filtering, started_node
@@ -331,3 +335,47 @@ async def test_a_listener_on_loopback_only_is_told(world: TraceWorld) -> None:
         found = await world.trace("shop/a", "silent")
     assert found.drop
     assert "for 127.0.0.1 only" in found.drop.reason
+
+
+@contextlib.contextmanager
+def flood() -> Iterator[None]:
+    """Somebody else's datagrams, as long as ours, for as long as this lasts."""
+    over = threading.Event()
+
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taking, taking.dup() as sending:
+            taking.bind(("127.0.0.1", 0))
+            while not over.is_set():
+                sending.sendto(PAYLOAD, taking.getsockname())
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send)
+        try:
+            yield
+        finally:
+            over.set()
+            sent.result()
+
+
+async def test_a_busy_machine_does_not_push_our_packet_out_of_what_was_recorded(world: TraceWorld) -> None:
+    with flood():
+        found = await world.trace("shop/a", "b:8080/udp")
+    assert_proven(found)
+
+
+async def test_policy_routing_is_said_as_ip_rule_tells_it(world: TraceWorld) -> None:
+    inside = ["nsenter", f"--net={world.path('a')}", "ip", "rule"]
+    rule = ["from", "198.51.100.0/24", "fwmark", "0x7", "lookup", "77"]
+
+    def ip_rule(*arguments: str) -> str:
+        return subprocess.run([*inside, *arguments], capture_output=True, text=True, check=True).stdout
+
+    assert (await world.trace("shop/a", "b", probe=False)).notes == []
+    await asyncio.to_thread(ip_rule, "add", *rule, "priority", "100")
+    try:
+        listed = await asyncio.to_thread(ip_rule)
+        (note,) = (await world.trace("shop/a", "b", probe=False)).notes
+    finally:
+        await asyncio.to_thread(ip_rule, "del", "priority", "100")
+    assert f"pod a has policy routing (100: {' '.join(rule)})" in note
+    assert " ".join(listed.replace("\t", " ").split()).count(f"100: {' '.join(rule)}") == 1

@@ -34,7 +34,7 @@ SILENT = frozenset(
 SILENT |= {"fullmatch", "search", "findall", "sub", "Product", "thread", "create_task"}
 # Names, keys of files, an error's text and a condition's, and what is said in evidence alone.
 NAMES = frozenset(("Kubernetes pod", "Apple silicon", "HiSilicon TaiShan v110", "iptables-legacy-save -c -t nat"))
-NAMES |= {"model name", " prl hyperv", "prl hyperv", "bhyve bhyve", "ct count", "this machine"}
+NAMES |= {"from all", "model name", " prl hyperv", "prl hyperv", "bhyve bhyve", "ct count", "this machine"}
 NAMES |= {"netlink group NFNLGRP_CONNTRACK_NEW", "netlink group NFNLGRP_NFTRACE", "the engine's GET /version"}
 NAMES |= {"no trace: {}", "The agent has read its layers.", "ecx bit 31 (hypervisor) is set", ", ct id {}"}
 NAMES |= {"trace id {}, ip id {}", "{} is {}, learnt at {}", "{} leads to the namespace of pod {}"}

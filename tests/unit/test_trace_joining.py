@@ -177,6 +177,41 @@ def test_of_several_packets_of_a_thread_ours_is_the_one_that_went_the_predicted_
     assert [joined.step for joined in verdict.steps] == path.steps  # what comes after its arrival is another's
 
 
+def test_another_clusters_probe_at_the_address_of_our_skb_is_not_ours() -> None:
+    """It is as long as ours and sent at the same time; the kernel gave it our skb's address, which was free again."""
+    path = predicted()
+    ours = crossings(path)[:2]  # then it was lost, and nothing told of it
+    theirs = [c._replace(thread=7, seconds=c.seconds + 0.01) for c in crossings(path)]
+    also = [
+        Crossing(10.02, "net_dev_queue", "aa", 7, "naru-ffff", 74),
+        Crossing(10.021, "netif_rx", "aa", 7, "nvffff", 60),
+    ]
+    for others in (theirs, also):
+        seen = Seen(OUTCOME._replace(arrived=False, answer=""), [*ours, *others])
+        assert follow(path.steps, [*ours, *others], OUTCOME) == ours
+        assert all(joined.step in path.steps for joined in join(path, seen, {}).steps)
+
+
+def test_within_a_bridge_its_own_device_is_crossed_or_not() -> None:
+    """By the neighbour's state, which changes by itself: br_netfilter hands the packet to the device if it is not fresh."""
+    path = predict(scene(web(target(B)), bridge_filtering=True), POD_A, Packet("tcp", A, 40001, CLUSTER_IP, 80))
+    way = crossings(path)
+    also = Crossing(way[1].seconds + 1e-6, "net_dev_queue", "aa", 99, CONFIG.bridge, 74)
+    for seen in (way, [*way[:2], also, *way[2:]]):
+        assert [joined.step for joined in join(path, Seen(OUTCOME, seen), {}).steps] == path.steps
+
+
+def test_another_thread_takes_our_packet_over_from_a_backlog_a_queue_or_a_poll() -> None:
+    path = predicted()
+    way = crossings(path)
+    backlog = way[1]._replace(event="netif_receive_skb", thread=3, seconds=way[1].seconds + 1e-6)
+    rest = [c._replace(thread=3) for c in way[2:]]
+    assert follow(path.steps, [*way[:2], backlog, *rest], OUTCOME) == [*way[:2], backlog, *rest]
+    queue = way[0]._replace(event="net_dev_start_xmit", thread=4, seconds=way[0].seconds + 1e-6)
+    polled = way[1]._replace(event="netif_receive_skb", thread=5)
+    assert follow(path.steps, [way[0], queue, polled], OUTCOME) == [way[0], queue, polled]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_no_hop_says_more_than_its_witnesses(data: st.DataObject) -> None:

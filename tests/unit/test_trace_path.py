@@ -169,6 +169,20 @@ def test_two_tables_of_one_priority_are_asked_the_latest_first() -> None:
     assert judged.packet.destination == B
 
 
+def test_what_is_not_judged_is_said_policy_routing_and_ipv6() -> None:
+    made = scene()
+    plain = predict(made, POD_A, packet(UPLINK, 53, A))
+    assert plain.notes == []
+    policy = "100: from 10.244.0.0/16 lookup 77"
+    made.spaces[NODE] = dataclasses.replace(made.spaces[NODE], policies=(policy,))
+    made.spaces[POD_A] = dataclasses.replace(made.spaces[POD_A], ipv6=True)
+    told = predict(made, POD_A, packet(UPLINK, 53, A)).notes
+    assert told == [
+        "this way is IPv4's: pod a has IPv6 too, which is not followed",
+        f"this host has policy routing ({policy}), which is not judged: the way may differ",
+    ]
+
+
 addresses = st.ip_addresses(v=4).map(str)
 anywhere = st.one_of(st.sampled_from([A, B, CLUSTER_IP, UPLINK, CONFIG.gateway, "127.0.0.1", "10.244.9.9"]), addresses)
 

@@ -79,6 +79,8 @@ def test_names_become_addresses(source: str, to: str, start: int, packet: tuple[
     [
         ("shop/nobody", "b", "namespace shop has no pod nobody"),
         ("shop/a", "nobody", "namespace shop has no pod or Service nobody"),
+        ("shop/a", "fd00::1", "IPv6 is not followed"),
+        ("shop/a", "[fd00::1]:80", "IPv6 is not followed"),
         ("shop/a", "pod/web", "has no pod web"),
         ("host", "b", "namespace default has no pod or Service b"),
         ("shop/a", "b:nix", "has no port nix"),
