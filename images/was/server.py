@@ -8,40 +8,47 @@ Settings come from the environment: DB_HOST, DB_NAME, DB_USER, DB_PASSWORD, POD_
 
 import json
 import os
+import queue
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg2
 
-LOCAL = threading.local()
+CONNECTIONS = queue.LifoQueue()  # to the database, for requests to take in turn; None is one that is not open
+for _ in range(6):
+    CONNECTIONS.put(None)
 
 
-def connection():
-    """This thread's connection to the database, opened when first needed."""
-    if getattr(LOCAL, "connection", None) is None:
-        LOCAL.connection = psycopg2.connect(
-            host=os.environ["DB_HOST"],
-            dbname=os.environ["DB_NAME"],
-            user=os.environ["DB_USER"],
-            password=os.environ["DB_PASSWORD"],
-            connect_timeout=3,
-        )
-        LOCAL.connection.autocommit = True
-    return LOCAL.connection
+def connect():
+    """A new connection to the database."""
+    made = psycopg2.connect(
+        host=os.environ["DB_HOST"],
+        dbname=os.environ["DB_NAME"],
+        user=os.environ["DB_USER"],
+        password=os.environ["DB_PASSWORD"],
+        connect_timeout=3,
+    )
+    made.autocommit = True
+    return made
 
 
 def query(statement, *values):
     """The first row of the answer. A connection that broke is opened once more; an error after that is the caller's."""
-    for attempt in (0, 1):
-        try:
-            with connection().cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchone()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            LOCAL.connection = None
-            if attempt:
-                raise
+    connection = CONNECTIONS.get()
+    try:
+        for attempt in (0, 1):
+            try:
+                connection = connection or connect()
+                with connection.cursor() as cursor:
+                    cursor.execute(statement, values)
+                    return cursor.fetchone()
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                connection = None
+                if attempt:
+                    raise
+    finally:
+        CONNECTIONS.put(connection)
 
 
 def visit():
@@ -77,9 +84,13 @@ class Handler(BaseHTTPRequestHandler):
         """Only what goes wrong is worth a line; probes alone would fill the log."""
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # requests under way are answered before the process ends
+    request_queue_size = 128
+
+
 def main():
-    server = ThreadingHTTPServer(("", 8080), Handler)
-    server.daemon_threads = False  # requests under way are answered before the process ends
+    server = Server(("", 8080), Handler)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     print("serving on 8080", flush=True)
     server.serve_forever()
