@@ -4,10 +4,16 @@
                          (protocol, port) of this host ──@host_ports, @node_ports──▶ likewise
     forward, input,      what no DNAT took: @rejected, @rejected_node_ports ──▶ refused at once;
     output               any other service address too
+    forward, input       a Service's pod that refuses a connection: the first time its refusal is lost
     postrouting          masquerade: a pod that met itself, loopback into a pod, pods to the outside
 
 Each packet is looked up in a map once, so 1,000 Services cost it what one does. Clients keep their own address on the way to
 a pod of this node: its replies come back through here anyway.
+
+A pod whose process has just died still has its address, and its kernel refuses whoever comes before the rules have heard of
+it. So the first refusal of a Service's connection is dropped. The client's TCP asks again after a second, as for any lost
+packet, and the kernel, which forgets a connection that nothing but a reset has answered, leads it anew: to a pod that lives.
+A second refusal passes. What this costs is a second for those who ask a Service whose pods do not listen.
 """
 
 from __future__ import annotations
@@ -19,6 +25,8 @@ from typing import NamedTuple
 from agent.network.config import NetworkConfig
 from agent.network.endpoints import ServicePort, Target
 from agent.network.nft import (
+    CONNECTION_STATE,
+    CONNECTION_STATUS,
     COUNTER,
     DADDR,
     DPORT,
@@ -29,6 +37,8 @@ from agent.network.nft import (
     MASQUERADE,
     PROTOCOL,
     SADDR,
+    TCP_FLAGS,
+    TCP_SEQUENCE,
     TO_THIS_HOST,
     Expression,
     Json,
@@ -47,6 +57,7 @@ from agent.network.protocol import HostPort
 
 LEAVING = 0x4000  # the mark, kube-proxy's own, of traffic from outside that may go on to another machine
 LONGEST_NAME = 200
+REFUSED_SECONDS = 3  # longer than TCP waits before it asks for the second time
 REJECT = goto("refuse")
 
 
@@ -70,6 +81,17 @@ def plan_base(config: NetworkConfig) -> list[Json]:
     rejected_here: Rule = (TO_THIS_HOST, vmap(port_key, "@rejected_node_ports"))
     # A pod must not be told that its neighbour is nearer than the gateway: it would go there past the rules.
     redirect: Rule = (name_is("oifname", bridge), match(ICMP_TYPE, "redirect"), DROP)
+    # A reset that answers a connection's first packet has the sequence number 0 (RFC 9293, 3.10.7.1).
+    refusal: Rule = (
+        match(CONNECTION_STATE, "established", "in"),
+        match(CONNECTION_STATUS, "dnat", "in"),
+        match(SADDR, pods),
+        match(TCP_FLAGS, "rst", "in"),
+        match(TCP_SEQUENCE, 0),
+    )
+    client = concat(DADDR, DPORT)
+    again: Rule = (*refusal, match(client, "@refused"), {"accept": None})
+    first: Rule = (*refusal, {"set": {"op": "add", "elem": client, "set": "@refused"}}, COUNTER, DROP)
     reset: Expression = {"reject": {"type": "tcp reset"}}
     unreachable: Expression = {"reject": {"type": "icmp", "expr": "port-unreachable"}}
     plain: dict[str, list[Rule]] = {
@@ -110,14 +132,16 @@ def plan_base(config: NetworkConfig) -> list[Json]:
                 ),
             ],
         ),
-        ("passing", "filter", "forward", -10, [rejected, unclaimed]),
-        ("entering", "filter", "input", -10, [rejected, rejected_here]),
+        ("passing", "filter", "forward", -10, [again, first, rejected, unclaimed]),
+        ("entering", "filter", "input", -10, [again, first, rejected, rejected_here]),
         ("sending", "filter", "output", -10, [redirect, rejected, rejected_here, unclaimed]),
     ]
     place = {"family": "ip", "table": config.table}
     commands: list[Json] = [
         {"add": {"map": place | {"name": name, "type": kind, "map": "verdict"}}} for name, kind in maps.items()
     ]
+    clients = {"type": ["ipv4_addr", "inet_service"], "flags": ["timeout"], "timeout": REFUSED_SECONDS}
+    commands.append({"add": {"set": place | {"name": "refused"} | clients}})
     commands.append({"add": {"set": place | {"name": "hairpins", "type": ["ipv4_addr", "ipv4_addr"]}}})
     commands += [{"add": {"chain": place | {"name": name}}} for name in plain]
     for name, kind, hook, priority, _ in hooked:

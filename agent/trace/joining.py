@@ -265,8 +265,12 @@ def _failure(path: Path, seen: Seen, joined: Sequence[Joined], freed: Crossing |
     if dropping:
         index = max((i for i, j in enumerate(joined[: last + 1]) if j.step.netns == dropping.netns), default=last)
         return Failure(index, "rule", dropping.netns, dropping.packet or step.packet, dropping.rule, "drop")
-    if outcome.answer == "answered" or (outcome.arrived and outcome.answer == ""):
+    if outcome.answer == "answered":
         return None
+    if outcome.arrived and outcome.answer == "":
+        # Who listens answers a SYN at once; a Service's first refusal is held back (agent/network/rules.py).
+        predicted = path.failure if path.failure and path.failure.cause == "refused" else None
+        return predicted if outcome.packet.protocol == "tcp" else None
     if path.failure and (path.failure.cause != "refused" or outcome.answer == "refused"):
         return path.failure
     if outcome.answer == "refused" and outcome.arrived is not False:

@@ -202,6 +202,44 @@ async def test_a_pod_gets_no_new_connection_from_when_its_process_ends_until_ano
     await answering({"staying"})
 
 
+async def test_a_client_whom_a_dead_pod_refuses_is_led_to_another_by_its_own_second_try(node: Node) -> None:
+    client, _ = await node.pod("client")
+    deaf, alive = await node.network.attach(PodRef("shop", "deaf", "deaf"), node.holder().pid), await node.pod("alive")
+    node.services.set(service(type="NodePort", ports=[{"port": 80, "nodePort": NODE_PORT}]))
+    ways = (
+        (client, CLUSTER_IP, 80),
+        (None, CLUSTER_IP, 80),
+        (None, "127.0.0.1", NODE_PORT),
+        (node.outside, NODE_IP, NODE_PORT),
+    )
+
+    async def refused() -> None:
+        async with asyncio.timeout(DEADLINE):
+            while "elements" not in await asyncio.to_thread(nft, "list", "set", "ip", CONFIG.table, "refused"):
+                pass
+
+    for way in ways:
+        node.slices.set(endpoints(deaf))
+        await node.settled()
+        nft("flush", "set", "ip", CONFIG.table, "refused")
+        asking = asyncio.create_task(node.ask(*way))
+        await refused()
+        node.slices.set(endpoints(alive[1]))
+        await node.settled()
+        assert (await asking)[0] == "alive"
+
+
+async def test_a_service_whose_pods_do_not_listen_refuses(node: Node) -> None:
+    client, _ = await node.pod("client")
+    deaf = await node.network.attach(PodRef("shop", "deaf", "deaf"), node.holder().pid)
+    node.services.set(service())
+    node.slices.set(endpoints(deaf))
+    await node.settled()
+    for where in (client, None):
+        with pytest.raises(ConnectionRefusedError):
+            await node.ask(where, CLUSTER_IP, 80)
+
+
 async def test_udp_clients_are_led_away_from_an_endpoint_that_went(node: Node) -> None:
     client, _ = await node.pod("client")
     old, new = await node.pod("old"), await node.pod("new")
