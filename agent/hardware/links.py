@@ -13,11 +13,12 @@ from agent.hardware.findings import Findings
 from agent.hardware.nics import LOOPBACK, Device, mac_facts, observe_nic, sort_of
 from agent.hardware.rtnetlink import Forwarding, Interface, Route
 from agent.hardware.spaces import Space
-from kubeapi.hardware_v1.layers import Evidence, Fact, Floor, Link, Part
+from kubeapi.hardware_v1.layers import Evidence, Fact, Floor, Horizon, Link, Part
 
 LOWER = frozenset(
     {"vlan", "macvlan", "macvtap", "ipvlan", "vxlan"}
 )  # kinds that stand on the device that IFLA_LINK names
+UNSEEN = "{} leads into a network namespace that can't be seen from here: by which NIC packets leave is not known."
 CONNTRACK = {
     "conntrackFlows": "nf_conntrack_count",
     "conntrackMost": "nf_conntrack_max",
@@ -41,7 +42,9 @@ def observe_links(tree: Tree, spaces: Iterable[Space], findings: Findings) -> No
             findings.parts.append(_device(tree, space, interface, own, in_vm))
         findings.parts += [part for part, _ in _routes(space)]
         findings.links += _plugs(space) + [link for _, link in _routes(space) if link]
-    findings.links += peers({space.inode: space for space in listed})
+    known = {space.inode: space for space in listed}
+    findings.links += peers(known)
+    findings.horizons += unseen_ways_out(listed[0], known) if listed else []
 
 
 def kind_of(interface: Interface) -> str:
@@ -73,6 +76,15 @@ def peers(spaces: Mapping[int, Space]) -> list[Link]:
             )
             known.evidence.append(said)
     return list(found.values())
+
+
+def unseen_ways_out(own: Space, spaces: Mapping[int, Space]) -> list[Horizon]:
+    """Where packets leave by a veth, as in a machine that is itself a network namespace: no NIC here is their way's end, and
+    what the other end is plugged into only its own namespace would tell."""
+    devices = [own.interfaces.get(route.device) for route in own.routes if route.destination == "default"]
+    ends = {device.index: device for device in devices if device is not None and device.kind == "veth"}
+    unseen = [end for end in ends.values() if (other := own.peer(end)) is None or other[0] not in spaces]
+    return [Horizon(part=link_id(own.inode, end.index), says=UNSEEN.format(end.name)) for end in unseen]
 
 
 def _namespace(tree: Tree, space: Space, own: bool) -> Part:

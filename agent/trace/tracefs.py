@@ -124,8 +124,8 @@ class Tracefs:
         self._stack.close()
 
     def read(self) -> list[Crossing]:
-        """Everything recorded since the beginning, by time. The thread that began it has the number it knows itself by: the
-        kernel's is another one in a PID namespace, and is learnt from the mark that it left; who has ours there is another."""
+        """Everything recorded since the beginning, by time. The thread that began it has the number it knows itself by: in a
+        PID namespace the kernel's is another, learnt from the mark that it left, and who has ours there is somebody else."""
         descriptor = os.open("trace", os.O_RDONLY, dir_fd=self._instance)
         with open(descriptor, errors="replace") as file:
             text = file.read().splitlines()

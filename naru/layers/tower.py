@@ -39,7 +39,8 @@ class Plug(NamedTuple):
 
 
 class Tower:
-    """Parts by id, by what they stand on, and by their links."""
+    """Parts by id, by what they stand on, and by their links. ways_out are the devices by which packets leave: NICs, or
+    whatever stands for one where the machine is itself a namespace's."""
 
     def __init__(self, layers: Layers) -> None:
         self.layers = layers
@@ -48,6 +49,7 @@ class Tower:
         self._from: dict[str, list[Link]] = defaultdict(list)
         self._to: dict[str, list[Link]] = defaultdict(list)
         self.bottom = [part for part in self.parts.values() if not self._stands(part)]
+        self.ways_out = {link.target for link in layers.links if link.kind == "uplink"}
         self._bottom = {part.id for part in self.bottom}
         for part in self.parts.values():
             if part.id not in self._bottom:
@@ -148,7 +150,7 @@ class Tower:
         return reached | {part.id for part in self.parts.values() if part.kind in SUBSTANCE and part.on in reached}
 
     def _distance(self, id: str) -> int:
-        return DISTANCE.get(self.parts[id].kind, 3)
+        return DISTANCE["nic"] if id in self.ways_out else DISTANCE.get(self.parts[id].kind, 3)
 
 
 def only(layers: Layers, ids: Collection[str]) -> Layers:

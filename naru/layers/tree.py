@@ -26,6 +26,7 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "hypervisor": ("version",),
     "kernel": ("os",),
     "nic": ("sort", "driver", "speed", "mac", "addresses"),
+    "veth": ("addresses",),
     "bridge": ("addresses",),
     "nat": ("rule",),
     "service": ("address", "ports"),
@@ -137,7 +138,8 @@ class _Tree:
             return False
         if part.kind == "container":
             return is_sandbox(part) or (not part.on.startswith("pod/") and bool(self._tower.pods()))
-        return part.kind in FOLDED or (is_interface(part) and part.kind not in ("nic", "bridge"))
+        shown = part.kind in ("nic", "bridge") or part.id in self._tower.ways_out
+        return part.kind in FOLDED or (is_interface(part) and not shown)
 
     def _sorted(self, parts: list[Part]) -> list[Part]:
         return sorted(parts, key=lambda p: (ORDER.index(p.kind) if p.kind in ORDER else len(ORDER), p.name, p.id))

@@ -12,6 +12,7 @@ import pytest
 from kubeapi.hardware_v1.layers import Layers
 from naru.layers.tower import Tower
 from tests.e2e.conftest import Cluster
+from tests.uplink import kind_of, way_out
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
@@ -62,14 +63,15 @@ def test_one_screen_shows_the_example(shop_node: Cluster) -> None:
     assert len(shop_node.naru("layers").splitlines()) < 50 + others
 
 
-def test_a_pods_way_is_its_own_and_ends_at_the_nic(shop_node: Cluster) -> None:
+def test_a_pods_way_is_its_own_and_ends_where_packets_leave_the_machine(shop_node: Cluster) -> None:
     pods = sorted({told["pod"] for told in running(shop_node) if told["pod"].startswith("shop/web")})
     chosen = Layers.from_json(shop_node.naru("layers", "-o", "json", "--select", pods[0]))
     tower = Tower(chosen)
     assert [pod.id for pod in tower.pods()] == [f"pod/{pods[0]}"]
-    assert {"service", "bridge", "nat", "nic", "engine", "containerd", "shim", "kernel"} <= {
-        p.kind for p in chosen.parts
-    }
+    assert {"service", "bridge", "nat", "engine", "containerd", "shim", "kernel"} <= {p.kind for p in chosen.parts}
+    end = way_out()
+    (found,) = (part for id in tower.ways_out if (part := tower.parts[id]).name == end["ifname"])
+    assert (found.kind, found.value("mac")) == (kind_of(end), end["address"])
 
 
 def test_a_killed_container_is_the_difference(shop_node: Cluster, tmp_path: pathlib.Path) -> None:
@@ -88,9 +90,10 @@ def test_a_killed_container_is_the_difference(shop_node: Cluster, tmp_path: path
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
-    assert f"container/{victim['id']}" in {part["id"] for part in found["vanished"]}
-    assert f"container/{successor['id']}" in {part["id"] for part in found["appeared"]}
-    assert f"pod/{victim['pod']}" not in {part["id"] for part in found["vanished"]}
+    ids = {"part": f"container/{successor['id']}", "what": "id", "before": f"container/{victim['id']}"}
+    assert ids | {"after": ids["part"]} in found["changed"]
+    gone = {part["id"] for part in found["vanished"]}
+    assert gone.isdisjoint({f"container/{victim['id']}", f"pod/{victim['pod']}"})
 
 
 def pod(told: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ import pytest
 from pyroute2 import IPRoute
 
 from tests.e2e.conftest import Cluster
+from tests.uplink import cards
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "manifests" / "hardware"
 CLASSROOM, RACK = (str(EXAMPLES / name) for name in ("classroom.yaml", "rack.yaml"))
@@ -120,10 +121,7 @@ def test_a_nodes_machine_appears_with_what_is_true(node: Cluster) -> None:
         line.split()[1] for line in pathlib.Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line
     )
     assert status["memory"] == f"{total}Ki"
-    cards = {p.name for p in pathlib.Path("/sys/class/net").iterdir() if (p / "device").exists()}
-    assert {nic["name"] for nic in status.get("nics", [])} == cards
-    for nic in status.get("nics", []):
-        assert nic["mac"] == pathlib.Path(f"/sys/class/net/{nic['name']}/address").read_text().strip()
+    assert {nic["name"]: nic["mac"] for nic in status.get("nics", [])} == cards()
     assert status["beneath"]["kind"]
     assert status["horizon"]
     # nobody declared what it stands on: it is no host, and its node carries no name of one

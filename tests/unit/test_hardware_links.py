@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from agent.hardware.evidence import Tree
 from agent.hardware.findings import Findings
-from agent.hardware.links import observe_links, peers
+from agent.hardware.links import observe_links, peers, unseen_ways_out
 from agent.hardware.nat import NatRule, lay_out, legacy_rules_of, rules_of, texts_of
 from agent.hardware.nics import Device, sort_of
 from agent.hardware.processes import Process, container_in, namespace_number, process_of
 from agent.hardware.rtnetlink import (
     LINK,
     Interface,
+    Route,
     address_of,
     attributes,
     forwarding_of,
@@ -303,6 +304,19 @@ def test_garbage_of_nft_never_crashes(document: object, listing: str) -> None:
     assert rules_of(listing.encode(), listing) == []
 
 
+def test_a_way_out_by_a_veth_ends_at_a_horizon_unless_its_other_end_can_be_seen() -> None:
+    out = Interface(2, "up0", kind="veth", link=9, netnsid=0)
+    own = Space(1, "", interfaces={2: out}, routes=[Route("default", "unicast", 2), Route("10.0.0.0/8", "unicast", 2)])
+    (horizon,) = unseen_ways_out(own, {1: own})
+    assert horizon.part == "link/1/2" and horizon.says.startswith(
+        "up0 leads into a network namespace that can't be seen"
+    )
+    own.numbers = {0: 7}
+    assert unseen_ways_out(own, {1: own}) and not unseen_ways_out(own, {1: own, 7: Space(7, "")})
+    own.interfaces[2] = Interface(2, "eth0")  # a NIC leads to no other namespace
+    assert unseen_ways_out(own, {1: own}) == []
+
+
 @given(st.text(max_size=60))
 def test_garbage_of_proc_never_crashes(text: str) -> None:
     process_of(text)
@@ -317,7 +331,8 @@ def row(**labels: str) -> dict[str, object]:
 
 
 def test_the_engines_list_tells_pods_of_ones_own_cluster_only() -> None:
-    ours = row(cluster="1a2b", pod_namespace="shop", pod_name="web", pod_uid="u", container="nginx")
+    ours = row(cluster="1a2b", pod_namespace="shop", pod_name="web", pod_uid="u", kind="container",
+               container="nginx", sandbox="s", attempt="0", crashes="0")  # fmt: skip
     found = listed_of(ours, "1a2b")
     assert (found.pod, found.container, found.name) == (PodRef("shop", "web", "u"), "nginx", "some_name")
     assert listed_of(ours, "").pod == found.pod  # without a cluster, of any
@@ -327,7 +342,9 @@ def test_the_engines_list_tells_pods_of_ones_own_cluster_only() -> None:
 
 
 def test_a_sandbox_is_known_whosever_it_is_and_called_by_what_it_does() -> None:
-    theirs = listed_of(row(cluster="1a2b", pod_namespace="shop", pod_name="web", pod_uid="u", kind="sandbox"), "ffff")
+    theirs = listed_of(
+        row(cluster="1a2b", pod_namespace="shop", pod_name="web", pod_uid="u", kind="sandbox", attempt="0"), "ffff"
+    )
     assert theirs.pod is None and theirs.sandbox
     first = Process(7, 1, "pause", 4026540000, ID, f"0::/docker/{ID}\n")
     findings = Findings()

@@ -7,7 +7,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeapi.hardware_v1.layers import Evidence, Fact, Layers
+from kubeapi.hardware_v1.layers import Evidence, Fact, Horizon, Layers
 from kubeapi.hardware_v1.terms import TERMS, TWINS, tables, word
 from naru.layers.labels import Labels, shown
 from naru.layers.terminal import Look, Span, width
@@ -41,6 +41,20 @@ def test_the_tower_rises_from_the_hardware_to_the_container() -> None:
     depths = [depth(printed[place]) for place in places]
     assert depths == sorted(set(depths))
     assert depth(line_of(printed, "engine Docker")) == depth(line_of(printed, "pod shop/web-0"))
+
+
+def test_where_the_way_out_is_a_veth_it_is_shown_with_its_horizon_and_ends_a_pods_way() -> None:
+    layers = machine(2)
+    nic = layers.part(f"link/{HOST}/2")
+    assert nic
+    nic.kind, nic.name, nic.on, nic.floor = "veth", "up0", f"netns/{HOST}", "network"
+    layers.horizons.append(
+        Horizon(part=nic.id, says="up0 leads into a network namespace that can't be seen from here: so")
+    )
+    printed = lines(layers)
+    above = printed[printed.index(line_of(printed, "veth up0")) - 1]
+    assert "horizon" in above and "up0 leads into a network namespace" in above
+    assert nic.id in Tower(layers).way("pod/shop/web-1")
 
 
 def test_a_pods_line_tells_its_address_and_the_way_to_its_switch() -> None:

@@ -125,7 +125,7 @@ SENTENCES: dict[str, str] = {
     " and where the far end of each virtual device is plugged in.":
         "{} 아래는 안에서 볼 수 없다: 어느 컴퓨터에서 무엇과 함께 도는지, 그것도 "
         "게스트인지, 가상 장치의 반대쪽 끝이 어디에 꽂혀 있는지.",
-    "{} leads into a network namespace that can't be seen from here: by which NIC packets leave the machine is not known.":
+    "{} leads into a network namespace that can't be seen from here: by which NIC packets leave is not known.":
         "{}은(는) 여기서 볼 수 없는 네트워크 네임스페이스로 이어진다: 패킷이 어느 NIC로 컴퓨터를 나가는지 알 수 없다.",
     "names in firmware are written by whoever starts a guest, and can be copied from any machine":
         "펌웨어의 이름은 게스트를 시작하는 쪽이 쓰며, 어느 컴퓨터의 것이든 베낄 수 있다",
