@@ -7,6 +7,7 @@ event stream nothing is remembered, because nobody would tell that a container w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,10 @@ from typing import Any
 from agent.runtime.protocol import Container, Image, Listed, PodRef, Sandbox
 
 LABEL = "naru.dev/"
+POD = ("pod.namespace", "pod.name", "pod.uid")
+NAMES = {"sandbox": POD, "container": (*POD, "container", "sandbox")}
+NUMBERS = {"sandbox": ("attempt",), "container": ("attempt", "crashes")}
+NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*"), re.compile(r"[0-9]{1,9}")
 SETTLED = frozenset({"running", "paused", "exited"})  # the others are on their way to something else
 
 
@@ -81,6 +86,17 @@ def image_of(seen: Mapping[str, Any]) -> Image:
     return Image(seen["Id"], tags, digests, seen.get("Size", 0), config.get("User", ""))
 
 
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """Whether labels are whole, as Naru writes them: somebody else may have copied some, or made some up.
+
+    Names become paths on this node, and what is not a name must not.
+    """
+    kind = labels.get(LABEL + "kind", "")
+    names = [labels.get(LABEL + name, "") for name in NAMES.get(kind, ())]
+    numbers = [labels.get(LABEL + number, "") for number in NUMBERS.get(kind, ())]
+    return bool(names) and all(map(NAME.fullmatch, names)) and all(map(NUMBER.fullmatch, numbers))
+
+
 def _pod(labels: Mapping[str, str]) -> PodRef:
     return PodRef(labels[LABEL + "pod.namespace"], labels[LABEL + "pod.name"], labels[LABEL + "pod.uid"])
 
@@ -89,7 +105,7 @@ def listed_of(row: Mapping[str, Any], cluster: str) -> Listed:
     """A row of the engine's list; its pod if it belongs to the cluster, or to any if there is none."""
     labels, names = row.get("Labels") or {}, row.get("Names") or [row["Id"][:12]]
     theirs = labels.get(LABEL + "cluster")
-    pod = _pod(labels) if theirs is not None and cluster in ("", theirs) else None
+    pod = _pod(labels) if theirs is not None and cluster in ("", theirs) and is_ours(labels) else None
     container = labels.get(LABEL + "container", "") if pod else ""
     sandbox = labels.get(LABEL + "kind") == "sandbox"
     return Listed(row["Id"], names[0].lstrip("/"), row.get("Image", ""), pod, container, sandbox)
