@@ -41,8 +41,8 @@ class TerminationMessages:
         return self._read
 
     def _file(self, container: Container) -> str:
-        path = Path(container.message_path)
-        if not container.message_path or not path.exists():
+        path = self._directory / Path(container.message_path).name  # a label says it: it may say what it likes
+        if not path.is_file():
             return ""
         with path.open("rb") as file:
             return file.read(FILE_LIMIT).decode(errors="replace")

@@ -23,6 +23,7 @@ PLAIN_UDP_SIZE, LARGEST_UDP_SIZE = 512, 1232  # RFC 1035; what passes every link
 FORWARD_TIMEOUT = 2.0
 IDLE_TIMEOUT = 10.0
 LONGEST_CHAIN = 8
+MOST_FORWARDED, MOST_STREAMS = 256, 256  # at once: each costs a descriptor, and any pod may ask
 
 log = structlog.get_logger(__name__)
 Address = tuple[str, int]
@@ -53,6 +54,7 @@ class DnsServer:
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._forwarded = self._streams = 0
 
     async def start(self) -> None:
         """Listen. Port 0 takes a free one, the same for UDP and TCP; `port` tells which. Raises OSError."""
@@ -142,16 +144,22 @@ class DnsServer:
                 return
 
     async def _forward(self, query: bytes, stream: bool) -> bytes | None:
-        """The first answer of the host's resolvers, asked in their order; None if none has one in time."""
-        for resolver in self._resolvers():
-            host, port = resolver if isinstance(resolver, tuple) else (resolver, 53)
-            if host == self.address and port == self.port:
-                continue
-            try:
-                async with asyncio.timeout(FORWARD_TIMEOUT):
-                    return await (_ask_stream if stream else _ask_datagram)(query, (host, port))
-            except (OSError, EOFError) as error:  # TimeoutError is an OSError
-                log.info("resolver failed", resolver=host, error=str(error) or type(error).__name__)
+        """The first answer of the host's resolvers, asked in their order; None if none has one in time, or too many ask."""
+        if self._forwarded >= MOST_FORWARDED:
+            return None
+        self._forwarded += 1
+        try:
+            for resolver in self._resolvers():
+                host, port = resolver if isinstance(resolver, tuple) else (resolver, 53)
+                if host == self.address and port == self.port:
+                    continue
+                try:
+                    async with asyncio.timeout(FORWARD_TIMEOUT):
+                        return await (_ask_stream if stream else _ask_datagram)(query, (host, port))
+                except (OSError, EOFError) as error:  # TimeoutError is an OSError
+                    log.info("resolver failed", resolver=host, error=str(error) or type(error).__name__)
+        finally:
+            self._forwarded -= 1
         return None
 
     def _serve_datagram(self, query: bytes, sender: Address) -> None:
@@ -165,10 +173,13 @@ class DnsServer:
             self._udp.sendto(answer, sender)
 
     async def _serve_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._streams >= MOST_STREAMS:
+            return writer.close()
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._streams += 1
         try:
             while True:
                 async with asyncio.timeout(IDLE_TIMEOUT):
@@ -177,10 +188,12 @@ class DnsServer:
                 if answer is None:
                     return
                 writer.write(struct.pack("!H", len(answer)) + answer)
-                await writer.drain()
+                async with asyncio.timeout(IDLE_TIMEOUT):
+                    await writer.drain()
         except (OSError, EOFError):
             return  # the client left or fell silent
         finally:
+            self._streams -= 1
             writer.close()
 
 

@@ -2,10 +2,14 @@
 
 Everything in the volume belongs to the group, which may read it (and write it, unless the volume is read-only), and what is
 made in its directories later belongs to the group too (set-group-ID).
+
+Containers may write there meanwhile, and put a link where a directory was. So nothing is named by a path: directories are
+held open, and what is changed is what is open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -20,12 +24,12 @@ def give_to_group(root: Path, group: int, read_only: bool = False, policy: str =
     """
     if policy == "OnRootMismatch" and _is_of(root, group, read_only):
         return
-    for folder, folders, files in os.walk(root, topdown=False):
-        for name in [*files, *(f for f in folders if os.path.islink(os.path.join(folder, f)))]:
-            _give(Path(folder, name), group, read_only)
-        _give(Path(folder), group, read_only)
-    if not root.is_dir():
-        _give(root, group, read_only)
+    if root.is_dir():
+        for _, folders, files, opened in os.fwalk(root, topdown=False):
+            for name in (*files, *folders):
+                with contextlib.suppress(FileNotFoundError):  # a container has deleted it
+                    _give(name, opened, group, read_only)
+    _give(str(root), None, group, read_only)
 
 
 def _is_of(root: Path, group: int, read_only: bool) -> bool:
@@ -34,12 +38,18 @@ def _is_of(root: Path, group: int, read_only: bool) -> bool:
     return stat.S_ISDIR(seen.st_mode) and seen.st_gid == group and seen.st_mode & wanted == wanted
 
 
-def _give(path: Path, group: int, read_only: bool) -> None:
-    seen = path.lstat()
-    os.lchown(path, -1, group)
-    if stat.S_ISLNK(seen.st_mode):
-        return  # chmod would follow it
-    more = READ_ONLY if read_only else READ_WRITE
-    if stat.S_ISDIR(seen.st_mode):
-        more |= ENTER | stat.S_ISGID
-    os.chmod(path, stat.S_IMODE(seen.st_mode) | more)
+def _give(name: str, folder: int | None, group: int, read_only: bool) -> None:
+    """Give what stands under a name of an open directory; a link is given itself, never what it leads to."""
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        seen, opened = os.fstat(descriptor), f"/proc/self/fd/{descriptor}"
+        if stat.S_ISLNK(seen.st_mode):
+            os.chown(name, -1, group, dir_fd=folder, follow_symlinks=False)
+            return  # its mode is nothing
+        os.chown(opened, -1, group)
+        more = READ_ONLY if read_only else READ_WRITE
+        if stat.S_ISDIR(seen.st_mode):
+            more |= ENTER | stat.S_ISGID
+        os.chmod(opened, stat.S_IMODE(seen.st_mode) | more)
+    finally:
+        os.close(descriptor)

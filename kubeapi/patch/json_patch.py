@@ -39,11 +39,11 @@ def apply(current: Any, operations: Any) -> Any:
             copied += _step(document, operation)
             if copied > MAX_COPIED_BYTES:
                 raise _RefusedErrorError
+        return _get(document, [""])
     except _RefusedErrorError:
         raise ApiError(
             422, "Invalid", "the server rejected our request due to an error in our request", details={}
         ) from None
-    return document[""]
 
 
 def _step(document: dict[str, Any], operation: Any) -> int:

@@ -33,8 +33,10 @@ OWN_500 = re.compile(
     "|failed to create typed patch object|resourceVersion should not be set|resourceVersion: Invalid value"
 )
 NASTY = [
-    "", " ", "a", "A", "0", "-1", "1Gi", "1e999", "100m", "9" * 400, "x" * 300, "a/b", "/", "..", "../../etc", "a..b", "\0", "\n",
-    "\x7f", "é", "\u202e", "\U0001f4a5", "a,b", "a=b", "in (", "{{", "$(A)", "$((", "'; rm -rf", "%s%n", "10.0.0.1", "::1",
+    "", " ", "a", "A", "0", "-1", "1Gi", "1e999", "100m", "9" * 400, "x" * 300, "a/b", "/", "..", "../../etc",
+    "a..b", "\0", "\n",
+    "\x7f", "é", "\u202e", "\U0001f4a5", "a,b", "a=b", "in (", "{{", "$(A)", "$((", "'; rm -rf", "%s%n",
+    "10.0.0.1", "::1",
     "10.0.0.0/8", "TCP", "*/5 * * * *", "Always", "2024-01-01T00:00:00Z", "9999-99-99", "None", "null", "true", "http",
     "default", "kubernetes", "metadata.name", "app", "a.b/c", "kube-system", "[0]", "v1", "Pod",
     0, 1, -1, 2, 80, 65536, 2**31, 2**63 - 1, -(2**63), 2**64, 1e308, 1.5, -0.0, True, False, None, [], {},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
-import orjson
 import pytest
 from hypothesis import strategies as st
 
@@ -164,12 +163,16 @@ def test_any_path_and_method_have_an_answer(world: World, examples: int) -> None
 
 @EXAMPLES
 def test_any_query_and_header_have_an_answer(world: World, examples: int) -> None:
-    names = ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "watch", "timeoutSeconds",
-             "allowWatchBookmarks", "sendInitialEvents", "includeObject", "pretty", "dryRun", "fieldManager", "fieldValidation", "force",
+    names = ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch",
+        "watch", "timeoutSeconds",
+             "allowWatchBookmarks", "sendInitialEvents", "includeObject", "pretty", "dryRun", "fieldManager",
+             "fieldValidation", "force",
              "gracePeriodSeconds", "propagationPolicy", "orphanDependents"]  # fmt: skip
     text = st.sampled_from([str(n) for n in NASTY]) | st.text(max_size=15)
-    accept = st.sampled_from(["application/json", "*/*", "application/json;as=Table;g=meta.k8s.io;v=v1", "application/yaml", ";;;=", "a/b;q=x",
-                              "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", "application/vnd.kubernetes.protobuf"]) | text  # fmt: skip
+    accept = st.sampled_from(["application/json", "*/*", "application/json;as=Table;g=meta.k8s.io;v=v1",
+        "application/yaml", ";;;=", "a/b;q=x",
+                              "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+                              "application/vnd.kubernetes.protobuf"]) | text  # fmt: skip
 
     @fuzz(
         examples * 3,
@@ -235,8 +238,10 @@ def test_any_continue_token_is_good_or_refused(world: World, examples: int) -> N
 
 @EXAMPLES
 def test_any_apply_stream_is_taken_or_refused(world: World, examples: int) -> None:
-    yaml_bits = st.sampled_from(["---\n", "a: ", "- ", "&x ", "*x", "<<: ", "{", "}", "[", "]", "|\n ", "? ", "!!binary ", "!!python/object:os.system ", "\t", "\n",
-                                 "kind: Pod\n", "apiVersion: v1\n", "metadata:\n  name: a\n", "%YAML 1.1\n", "\ufeff", "\0", "é", "1e999", ".nan", "~", "'", '"'])  # fmt: skip
+    yaml_bits = st.sampled_from(["---\n", "a: ", "- ", "&x ", "*x", "<<: ", "{", "}", "[", "]", "|\n ", "? ",
+        "!!binary ", "!!python/object:os.system ", "\t", "\n",
+                                 "kind: Pod\n", "apiVersion: v1\n", "metadata:\n  name: a\n", "%YAML 1.1\n",
+                                 "\ufeff", "\0", "é", "1e999", ".nan", "~", "'", '"'])  # fmt: skip
     before = world.store.revision
     streams = st.lists(yaml_bits, max_size=12).map("".join) | st.text(max_size=40)
     values = st.lists(st.sampled_from(KINDS).flatmap(bodies), max_size=3).map(encoded)
@@ -250,3 +255,8 @@ def test_any_apply_stream_is_taken_or_refused(world: World, examples: int) -> No
         world.ask(method, "/apply", body, "application/yaml", TRIAL)
 
     assert world.store.revision == before
+
+
+def test_a_json_patch_that_removes_everything_is_refused_like_any_that_does_not_fit(world: World) -> None:
+    body = encoded([{"op": "remove", "path": ""}])
+    assert world.ask("PATCH", "/api/v1/namespaces/default/pods/there", body, PATCHES[0], TRIAL).status == 422
