@@ -121,8 +121,10 @@ class Causes:
                 yield Telling(dead.name, *cause)
         gone = self._running.keys() - {c.id for c in observed.containers} - {s.id for s in observed.sandboxes}
         for id_ in sorted(gone - self._ours):
-            what = f"Container {name}" if (name := self._running[id_]) else "The sandbox"
-            yield Telling(name, "Killed", f"{what} was removed from the engine, not by Naru")
+            name, sent = self._running[id_], self._sent.get(id_, 0)
+            what = f"Container {name}" if name else "The sandbox"
+            how = f"ended by {signal_name(sent)} through the engine" if sent else "removed from the engine"
+            yield Telling(name, "Killed", f"{what} was {how}, not by Naru")
 
     def _sandboxes(self, observed: Observed) -> Iterator[Telling]:
         for one in observed.sandboxes:

@@ -117,6 +117,10 @@ def test_a_container_and_a_sandbox_that_somebody_took_away_are_told() -> None:
     causes = met()
     (told,) = causes.look(pod(), Observed((BOX,), ()))
     assert told.message == "Container app was removed from the engine, not by Naru"
+    causes = met()
+    causes.hear(kill(9))  # as docker rm --force begins
+    (told,) = causes.look(pod(), Observed((BOX,), ()))
+    assert told.message == f"Container app was ended by {NINE} through the engine, not by Naru"
     causes.hear(kill(9, "s"))
     (told,) = causes.look(pod(), Observed((replace(BOX, running=False),), ()))
     assert (told.container, told.message) == ("", f"The sandbox was ended by {NINE} through the engine, not by Naru")
