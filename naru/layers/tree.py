@@ -138,7 +138,7 @@ class _Tree:
             return False
         if part.kind == "container":
             return is_sandbox(part) or (not part.on.startswith("pod/") and bool(self._tower.pods()))
-        shown = part.kind in ("nic", "bridge") or part.id in self._tower.ways_out
+        shown = part.kind in ("nic", "bridge") or part.id in self._tower.ways_out | self._horizons.keys()
         return part.kind in FOLDED or (is_interface(part) and not shown)
 
     def _sorted(self, parts: list[Part]) -> list[Part]:
