@@ -36,9 +36,12 @@ class Plane:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *parts: type[Controller] | type[Scheduler], seed: int = 1) -> AsyncIterator[Plane]:
+    async def running(
+        cls, *parts: type[Controller] | type[Scheduler], seed: int = 1, clock: VirtualClock | None = None
+    ) -> AsyncIterator[Plane]:
         """With these controllers, until the block ends."""
-        store, clock, rng, registry = MemoryStore(), VirtualClock(), random.Random(seed), load()
+        clock = clock or VirtualClock()
+        store, rng, registry = MemoryStore(), random.Random(seed), load()
         admission = Admission(store, rng)
         server = ApiServer(store, registry, clock, rng, admission)
         await bootstrap(server, admission.ranges.addresses, "127.0.0.1", 6443)

@@ -2,6 +2,9 @@
 
 A node is alive while it renews its Lease or its Ready heartbeat; `plan_node` decides from both. Watches nodes, Leases
 and pods. Key: a node; timers come from the queue, so that nothing is polled.
+
+Silence counts only while somebody listens. A control plane that starts, or comes late to its own timer because it was
+stopped or its machine asleep, gives the nodes a whole GRACE to be heard before it writes them off or drives a pod away.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from kubeapi.coordination_v1.types import Lease
 from kubeapi.core_v1.types import Node, NodeCondition, Pod, Taint
 from kubeapi.errors import ApiError
 
-GRACE = timedelta(seconds=40)
+GRACE, LATE = timedelta(seconds=40), timedelta(seconds=2)
 LEASES = "kube-node-lease"
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
@@ -34,10 +37,10 @@ class Health(NamedTuple):
     again: datetime | None
 
 
-def plan_node(node: Node, renewed: datetime | None, now: datetime) -> Health:
-    """Conditions turn Unknown when nothing was heard for GRACE; taints follow Ready and spec.unschedulable."""
+def plan_node(node: Node, renewed: datetime | None, now: datetime, listening: datetime | None = None) -> Health:
+    """Conditions turn Unknown when nothing was heard for GRACE of listening; taints follow Ready and spec.unschedulable."""
     ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
-    signs = (renewed, ready.last_heartbeat_time if ready else None, node.metadata.creation_timestamp)
+    signs = (renewed, ready.last_heartbeat_time if ready else None, node.metadata.creation_timestamp, listening)
     heard = max((at for at in signs if at is not None), default=now)
     again: datetime | None = heard + GRACE
     conditions = list(node.status.conditions)
@@ -110,6 +113,9 @@ class NodeController(Controller):
     component: ClassVar[str] = "node-controller"
 
     def setup(self) -> None:
+        self._began = self.clock.now()
+        self._woke: datetime | None = None  # when it last found that it had been stopped
+        self._due: dict[str, datetime] = {}  # when each node is to be looked at
         self._nodes = self.watch(Node, lambda node: [node.metadata.name])
         self._leases = self.context.informer(Lease)  # a renewal is no news: the timer looks at it when it is due
         self._pods = self.watch(
@@ -122,12 +128,14 @@ class NodeController(Controller):
     async def reconcile(self, key: str) -> None:
         now, node = self.clock.now(), self._nodes.get("", key)
         pods = self._pods.by("node", key)
+        if self._due.pop(key, now) + LATE < now:
+            self._woke = now
         if node is None:
             await self._collect_orphans(key, pods)
             return
         lease = self._leases.get(LEASES, key)
         renewed = lease.spec.renew_time if lease and lease.spec else None
-        health = plan_node(node, renewed, now)
+        health = plan_node(node, renewed, now, self._woke or self._began)
         before, after = _state(node.status.conditions), _state(health.conditions)
         if health.conditions != node.status.conditions:
             changed = node.clone()
@@ -145,12 +153,14 @@ class NodeController(Controller):
                 await self._mark_not_ready(pod, now)
         driving = [t for t in node.spec.taints if t.effect == "NoExecute"]
         timers = [health.again] + [await self._evict(pod, driving, now) for pod in pods if driving]
-        due = [t for t in timers if t is not None]
-        if due:
-            self.queue.add_after(key, max(0.0, (min(due) - now).total_seconds()) + 0.05)
+        if again := min((t for t in timers if t is not None), default=None):
+            self._due[key] = again
+            self.queue.add_after(key, max(0.0, (again - now).total_seconds()) + 0.05)
 
     async def _evict(self, pod: Pod, taints: Sequence[Taint], now: datetime) -> datetime | None:
         due = evict_at(pod, taints, now)
+        if due and self._woke:
+            due = max(due, self._woke + GRACE)
         if due is None or pod.metadata.deletion_timestamp is not None or due > now:
             return due if due is not None and due > now else None
         text = f"Marking for deletion Pod {pod.metadata.namespace}/{pod.metadata.name}"

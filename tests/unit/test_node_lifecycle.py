@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controlplane.controllers.nodes import NodeController, NodeIpamController, evict_at, free_cidr, plan_node
 from kubeapi.coordination_v1.types import Lease
 from kubeapi.core_v1.types import Node, Pod, Taint
-from naru.simulation.virtual import virtually
+from naru.simulation.virtual import VirtualClock, virtually
 from tests.plane import Plane, by_name
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -158,6 +158,45 @@ def test_a_node_that_comes_back_in_time_loses_its_taints_and_no_pod() -> None:
             await plane.until(Node, lambda nodes: bool(nodes[0].spec.taints))
             await plane.heartbeat("a")
             await plane.until(Node, lambda nodes: not nodes[0].spec.taints, seconds=1)
+            assert (await plane.client.get(Pod, "p", "default")).metadata.deletion_timestamp is None
+
+    virtually(story)
+
+
+def test_after_the_machine_slept_nodes_have_forty_seconds_to_be_heard() -> None:
+    async def story() -> None:
+        clock = VirtualClock()
+        async with Plane.running(NodeController, clock=clock) as plane:
+            await plane.node("a")
+            await plane.node("silent")
+            await asyncio.sleep(20)  # virtual
+            clock.skew += 3600
+            woke = plane.now()
+            await asyncio.sleep(30)
+            await plane.heartbeat("a")
+            nodes = await plane.until(
+                Node, lambda nodes: any(n.status.conditions[0].status == "Unknown" for n in nodes)
+            )
+            assert 40 <= (plane.now() - woke).total_seconds() < 85
+            assert by_name(nodes)["a"].status.conditions[0].status == "True"
+
+    virtually(story)
+
+
+def test_a_pod_is_not_driven_away_for_the_time_that_the_machine_slept() -> None:
+    async def story() -> None:
+        clock = VirtualClock()
+        async with Plane.running(NodeController, clock=clock) as plane:
+            await plane.node("a")
+            spec = {"nodeName": "a", "containers": [{"name": "c", "image": "i"}]}
+            await plane.make(Pod, "p", spec=spec)
+            await plane.until(Node, lambda nodes: bool(nodes[0].spec.taints))
+            clock.skew += 3600
+            await plane.make(Pod, "q", spec=spec)  # so that the node is looked at
+            await asyncio.sleep(30)
+            await plane.heartbeat("a")
+            await plane.until(Node, lambda nodes: not nodes[0].spec.taints, seconds=1)
+            await asyncio.sleep(35)
             assert (await plane.client.get(Pod, "p", "default")).metadata.deletion_timestamp is None
 
     virtually(story)
