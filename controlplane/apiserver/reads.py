@@ -6,6 +6,7 @@ A page ends with a continue token that holds the revision and the last key, so t
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from kubeapi.go_json import syntax_error
 from kubeapi.registry import Kind
 
 TOKEN_VERSION = "meta.k8s.io/v1"
+DECODED = 64  # objects whose selectable parts are remembered
 
 
 class Filter(NamedTuple):
@@ -47,18 +49,29 @@ def filter_of(kind: Kind, query: dict[str, str]) -> Filter:
         raise bad_request(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
     def matches(value: bytes) -> bool:
-        meta = orjson.loads(value)["metadata"]
-        if not labels.matches(meta.get("labels") or {}):
+        own, named = _selected_by(value)
+        if not labels.matches(own):
             return False
-        if not field_text:
-            return True
-        named = {"metadata.name": meta["name"], "metadata.namespace": meta.get("namespace", "")}
         if not fields.names <= named.keys():
-            obj = kind.model.from_json(value)
-            named |= {name: read(obj) for name, read in kind.fields.items()}
+            named = {**named, **_read_fields(kind, value)}
         return fields.matches(named)
 
     return Filter(matches, trivial=False)
+
+
+# A cluster of a hundred nodes has a hundred watchers of pods, each with a filter, and a change is decoded once for all.
+@functools.lru_cache(maxsize=DECODED)
+def _selected_by(value: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """An object's labels, and the fields by which every kind can be selected."""
+    meta = orjson.loads(value)["metadata"]
+    return meta.get("labels") or {}, {"metadata.name": meta["name"], "metadata.namespace": meta.get("namespace", "")}
+
+
+@functools.lru_cache(maxsize=DECODED)
+def _read_fields(kind: Kind, value: bytes) -> dict[str, str]:
+    """The fields by which this kind can be selected besides."""
+    obj = kind.model.from_json(value)
+    return {name: read(obj) for name, read in kind.fields.items()}
 
 
 class Reader:
