@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.plan import is_sidecar
-from kubeapi.core_v1.types import Container, ContainerStatus, Node, PersistentVolumeClaim, Pod
+from kubeapi.core_v1.types import Container, ContainerStatus, Event, Node, PersistentVolumeClaim, Pod
 from kubeapi.names import DELETED_BY
 from naru.why.containers import why_container
 from naru.why.deaths import Death, explain
@@ -56,11 +56,17 @@ def past_of(world: World, pod: Pod) -> list[Finding]:
     found = []
     for template, status, _ in _containers(pod):
         last, running = status.last_state.terminated, status.state.running
-        if last and running:
-            death = explain(world, pod, Death(template, last, running.started_at, previous=True))
+        if running and status.restart_count:
             since = ago(world, running.started_at)
             says = f"Container {template.name} was started again {times(status.restart_count)}, last {since}."
-            found.append(Finding(name_of(pod), says, because=(death,)))
+            because, said = tuple[Finding, ...](), list[Event]()
+            if last:
+                because = (explain(world, pod, Death(template, last, running.started_at, previous=True)),)
+            else:  # the one before was removed, and its state with it
+                told_of = f"{{{template.name}}}"
+                events = world.events(pod, "Killed", "EngineLost")
+                said = [e for e in events if e.involved_object.field_path.endswith(told_of)]
+            found.append(Finding(name_of(pod), says, quotes(said, 1), because=because))
     short = world.events(pod, "OOMKilling")
     return found + ([Finding(name_of(pod), SHORT, quotes(short), MORE_MEMORY)] if short else [])
 

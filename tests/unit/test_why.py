@@ -218,6 +218,13 @@ def test_a_pod_that_is_well_tells_what_befell_it() -> None:
     assert next(lines(report)) == "nothing is wrong: pod/x is ready on node n; it became so 50 s ago."
 
 
+def test_a_container_that_was_removed_has_left_no_state_and_is_told_by_its_event() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": at(50)}]}
+    running = seen({"running": {"startedAt": at(59)}}, restartCount=1, ready=True)
+    (again,) = asked(pod({**ready, **running}), event("Killed", KILLED)).past
+    assert again.evidence == (f"Event Killed: {KILLED}",)
+
+
 def test_a_pod_that_is_gone_is_told_of_by_its_events() -> None:
     other = pod(metadata={"name": "other"})
     deleted = event("Deleting", "Deletion asked by mia with kubectl, with 30 s to end", before=30, path="")
