@@ -7,6 +7,7 @@ in (`Kernel`), so each can be hidden in a test.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ TRACING = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 TRACEPOINTS = (
     "net/net_dev_queue", "net/net_dev_start_xmit", "net/netif_rx", "net/netif_receive_skb", "skb/kfree_skb",
 )  # fmt: skip
+OWNED = (5, 12)  # the first Linux with tables that go with their owner
 MOUNT = "mount -t tracefs nodev /sys/kernel/tracing (root; a kernel with CONFIG_EVENT_TRACING)"
 
 
@@ -132,6 +134,18 @@ def _asked(question: Callable[[Kernel], Answer], says: str) -> Callable[[Tree, K
     return find
 
 
+def _nft(tree: Tree, kernel: Kernel) -> Found:
+    """A trace marks its packets in a table that goes with whoever made it, however that ends: a kernel without such tables
+    would be left with ours."""
+    found = _asked(lambda kernel: kernel.nft_trace(), "rules tell which packets they met")(tree, kernel)
+    release = tree.read("/proc/sys/kernel/osrelease")
+    version = re.match(r"(\d{1,3})\.(\d{1,3})", release.text or "")
+    if found.state == "offered" and version and (int(version[1]), int(version[2])) < OWNED:
+        evidence = [*found.evidence, release.evidence]
+        return Found("missing", "this kernel has no tables that go with their owner", evidence, "Linux 5.12 or later")
+    return found
+
+
 def _switched(path: str, on: str, off: str) -> Callable[[Tree, Kernel], Found]:
     """A witness that a sysctl switches. Its file comes with its module, which may only not be loaded."""
 
@@ -196,7 +210,7 @@ WITNESSES = (
     Witness("drop reasons", _reasons, "why the kernel dropped a packet, in its own word", "Linux 5.17 or later"),
     Witness(
         "nft trace",
-        _asked(lambda kernel: kernel.nft_trace(), "rules tell which packets they met"),
+        _nft,
         "which rule took a packet, and its verdict",
         "run as root (CAP_NET_ADMIN); modprobe nf_tables",
     ),

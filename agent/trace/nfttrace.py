@@ -25,6 +25,7 @@ NFNETLINK, SOL_NETLINK, ADD_MEMBERSHIP, TRACE_GROUP = 12, 270, 1, 9
 BEGIN, END, NEW_TABLE, NEW_CHAIN, NEW_RULE, TRACE = 0x10, 0x11, 0xA00, 0xA03, 0xA06, 0xA11
 REQUEST, ACK, CREATE, APPEND, ERROR = 1, 4, 0x400, 0x800, 2
 IPV4, OWNED, NESTED = 2, 2, 0x8000
+UNOWNED = "tables that go with their owner need Linux 5.12 or later"
 FIRST, LAST = -350, 350  # before raw (-300) and conntrack (-200); after the source was translated (100)
 HOOKS = {
     "prerouting": (0, FIRST),
@@ -84,8 +85,10 @@ class NftTrace:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             _transact(opened, list(_table(self.table, self._marks)))
             opened.setblocking(False)
-        except BaseException:
+        except BaseException as error:
             opened.close()
+            if isinstance(error, OSError) and error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+                raise OSError(error.errno, f"{os.strerror(error.errno)}: {UNOWNED}") from error
             raise
         self._socket = opened
         return self

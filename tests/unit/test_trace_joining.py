@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +78,15 @@ def test_a_torn_message_is_no_accident(data: bytes) -> None:
     nfttrace.parse(MESSAGE[: len(data)], NODE)
     nfttrace.parse(data, NODE)
     nfttrace.parse(attribute(5, attribute(1, data)) + attribute(8, data) + attribute(9, data), NODE)
+
+
+def test_a_kernel_without_owned_tables_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EINVAL, "nftables: Invalid argument")
+
+    monkeypatch.setattr(nfttrace, "_transact", refuses)
+    with pytest.raises(OSError, match=r"need Linux 5\.12"), nfttrace.NftTrace("/proc/self/ns/net", NODE, []):
+        pass
 
 
 @given(st.text())

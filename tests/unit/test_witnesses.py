@@ -92,6 +92,14 @@ def test_drop_reasons_without_tracefs_are_a_matter_of_mounting_it_and_with_it_of
 
 
 @pytest.mark.parametrize(
+    ("release", "state"), [("5.10.0-28-amd64", "missing"), ("5.12.0", "offered"), ("6.18.44", "offered")]
+)
+def test_rules_are_traced_where_tables_go_with_their_owner(tmp_path: Path, release: str, state: str) -> None:
+    capability = found(tree_of(tmp_path, FILES | {"/proc/sys/kernel/osrelease": f"{release}\n"}))["nft trace"]
+    assert capability.state == state and (state == "offered" or capability.allow == "Linux 5.12 or later")
+
+
+@pytest.mark.parametrize(
     ("kernel", "changed"),
     [
         (KERNEL._replace(conntrack=answering(errno.EPERM)), {"conntrack": "forbidden"}),

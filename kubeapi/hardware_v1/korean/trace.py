@@ -59,6 +59,8 @@ SENTENCES: dict[str, str] = {
     "rule {} could not be judged": "규칙 {}은(는) 판정할 수 없었다",
     "predicted to end by {}, but it went on": "{}(으)로 끝난다고 예측했지만 계속 갔다",
     "{} is not offered here ({}): {}": "여기에는 {}이(가) 없다({}): {}",
+    "tables that go with their owner need Linux 5.12 or later":
+        "주인과 함께 사라지는 테이블에는 리눅스 5.12 이상이 필요하다",
     "not to be used": "쓰지 않기로 함",
     "devices and times are predicted only": "장치와 시각은 예측일 뿐이다",
     "rules are predicted only": "규칙은 예측일 뿐이다",

@@ -22,6 +22,8 @@ SENTENCES: dict[str, str] = {
         "mount -t tracefs nodev /sys/kernel/tracing (root; CONFIG_EVENT_TRACING이 있는 커널)",
     "why the kernel dropped a packet, in its own word": "커널이 왜 패킷을 버렸는지, 커널 자신의 말로",
     "Linux 5.17 or later": "리눅스 5.17 이상",
+    "this kernel has no tables that go with their owner": "이 커널에는 주인과 함께 사라지는 테이블이 없다",
+    "Linux 5.12 or later": "리눅스 5.12 이상",
     "rules tell which packets they met": "규칙이 어느 패킷을 만났는지 말한다",
     "which rule took a packet, and its verdict": "어느 규칙이 패킷을 잡았고 판정이 무엇이었는지",
     "run as root (CAP_NET_ADMIN); modprobe nf_tables": "root(CAP_NET_ADMIN)로 실행; modprobe nf_tables",
