@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -21,16 +20,19 @@ READ: tuple[type[Model], ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
 class World:
     """Objects by their model, and the time it is."""
 
-    now: datetime
-    objects: Mapping[type[Model], list[Any]] = field(default_factory=dict)
+    def __init__(self, now: datetime, objects: Mapping[type[Model], list[Any]]) -> None:
+        self.now, self._objects = now, objects
+        self._events: dict[tuple[str, str], list[Event]] = {}
+        for event in sorted(self.all(Event), key=when, reverse=True):
+            about = event.involved_object
+            self._events.setdefault((about.kind, about.name), []).append(event)
 
     def all(self, model: type[M]) -> list[M]:
         """All of a kind, by name."""
-        found: list[M] = self.objects.get(model, [])
+        found: list[M] = self._objects.get(model, [])
         return found
 
     def get(self, model: type[M], name: str) -> M | None:
@@ -44,17 +46,13 @@ class World:
 
     def events(self, obj: Model, *reasons: str) -> list[Event]:
         """The Events about an object, newest first; only those with one of the reasons, if any are given."""
-        return self.events_about(str(getattr(obj, "kind", "")), meta(obj).name, meta(obj).uid, *reasons)
+        uid = meta(obj).uid
+        told = self.events_about(type(obj).__name__, meta(obj).name, *reasons)
+        return [e for e in told if e.involved_object.uid in ("", uid)]  # another of that name may have been there
 
-    def events_about(self, kind: str, name: str, uid: str = "", *reasons: str) -> list[Event]:
-        """The same, of an object that may be gone."""
-        found = []
-        for event in self.all(Event):
-            ref = event.involved_object
-            other = uid and ref.uid and ref.uid != uid and kind != "Node"  # a Node's are told by its name
-            if (ref.kind, ref.name) == (kind, name) and not other and (not reasons or event.reason in reasons):
-                found.append(event)
-        return sorted(found, key=when, reverse=True)
+    def events_about(self, kind: str, name: str, *reasons: str) -> list[Event]:
+        """The same, of whatever had that name."""
+        return [e for e in self._events.get((kind, name), ()) if not reasons or e.reason in reasons]
 
 
 def meta(obj: Model) -> Any:

@@ -45,5 +45,7 @@ def test_the_node_turns_not_ready_with_the_reason_and_recovers(engine: Engine, t
         node.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=20s")
         node.kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/p", "--timeout=60s")
         node.kubectl("wait", "--for=condition=Ready", "pod/p", "--timeout=60s")
+        said = node.kubectl("get", "events", "-o", "jsonpath={.items[*].reason}").stdout.split()
+        assert {"Killed", "EngineLost"} & {*said}  # by the engine's signal if that was heard before the engine went
     finally:
         node.naru("down", "--delete-data")
