@@ -172,7 +172,7 @@ class Agent:
         return AgentServer(self._runtime, self._pods.get, tls, functools.partial(add_doors, view=self._view))
 
     def _make_network(self, config: NetworkConfig) -> Network:
-        return NodeNetwork(config, self._services, self._slices)
+        return NodeNetwork(config, self._services, self._slices, self._network_mended, self._unplugged)
 
     def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
         return Volumes(self._objects, self._runtime, self._config.directory, allocatable, wake=self._wake)
@@ -219,6 +219,15 @@ class Agent:
                 log.error("network not made", why=str(error))
                 await self._keeper.tell(None, f"container runtime network not ready: {error}")
                 await asyncio.sleep(RETRY)
+
+    def _network_mended(self, what: str) -> None:
+        node = Node(metadata=ObjectMeta(name=self._config.node, uid=self._config.node))  # as the kubelet names itself
+        said = f"Somebody removed from the kernel, and it was made again: {what}"
+        self._recorder.event(reference_of(node), "Warning", "NetworkMended", said)
+
+    def _unplugged(self, pod_uid: str) -> None:
+        if worker := self._workers.get(pod_uid):
+            worker.unplugged()
 
     async def _listen(self) -> None:
         """Follow the engine: wake whom its events concern; tell the node's state when it goes and comes."""

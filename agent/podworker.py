@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -96,6 +97,11 @@ class PodWorker:
     def lose_engine(self) -> None:
         """The engine went away: what it would have said is not heard."""
         self._causes.lose_engine()
+
+    def unplugged(self) -> None:
+        """The pod's device is gone from the kernel: the next round attaches it anew, if its sandbox still runs."""
+        self._known = replace(self._known, pod_ip="")
+        self._wake.set()
 
     def _interrupt(self) -> None:
         if self._starting:  # a postStart hook, say, of a pod that is to end

@@ -11,11 +11,13 @@ import shutil
 import subprocess
 
 
-def ensure_forwarding(bridge: str) -> None:
-    """Let packets from and to the bridge pass. Without iptables on the machine there is nothing that would stop them."""
-    for match in _matches(bridge):
-        if _iptables("-C", *match) not in (0, None):
-            _iptables("-I", *match, check=True)
+def ensure_forwarding(bridge: str) -> bool:
+    """Let packets from and to the bridge pass; whether that had to be said anew. Without iptables on the machine there is
+    nothing that would stop them."""
+    lost = [match for match in _matches(bridge) if _iptables("-C", *match) not in (0, None)]
+    for match in lost:
+        _iptables("-I", *match, check=True)
+    return bool(lost)
 
 
 def remove_forwarding(bridge: str) -> None:

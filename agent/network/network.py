@@ -7,10 +7,12 @@ same address. All that is remembered is which pods are attached; after a restart
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
+import structlog
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
@@ -19,6 +21,7 @@ from agent.network.addresses import NoAddressLeftError, next_address
 from agent.network.config import NetworkConfig
 from agent.network.dns import DnsServer
 from agent.network.firewall import ensure_forwarding, remove_forwarding
+from agent.network.guard import Guard, Ours
 from agent.network.lifelines import Lifelines
 from agent.network.protocol import HostPort, NetworkError
 from agent.network.records import Records
@@ -30,20 +33,38 @@ from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import Service
 from kubeapi.discovery_v1.types import EndpointSlice
 
+RETRY = 1.0
+
+log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 
 class NodeNetwork:
-    """The network of one node of one cluster, in the kernel. The caches are informers of all namespaces."""
+    """The network of one node of one cluster, in the kernel. The caches are informers of all namespaces.
 
-    def __init__(self, config: NetworkConfig, services: Cache[Service], slices: Cache[EndpointSlice]) -> None:
+    mended hears what somebody had removed and is there again, unplugged which pod's device is gone: attach it anew.
+    """
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        services: Cache[Service],
+        slices: Cache[EndpointSlice],
+        mended: Callable[[str], None] = lambda what: None,
+        unplugged: Callable[[str], None] = lambda pod_uid: None,
+    ) -> None:
         self._config, self._caches = config, (services, slices)
+        self._mended, self._unplugged = mended, unplugged
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="netlink")
         self._addresses: dict[str, str] = {}
         self._last: str | None = None
         self._host_ports: dict[str, tuple[PodPort, ...]] = {}
         self._rules = ServiceRules(config, services, slices, self._pod_ports)
         self._lifelines = Lifelines(self._ended)
+        self._guard = Guard(config, self._disturb, lambda: self._rules.busy)
+        self._rules.sent = self._guard.pass_over_rules
+        self._disturbed, self._doubtful = asyncio.Event(), set[Ours]()
+        self._mending: asyncio.Task[None] | None = None
         self._records = Records(config.domain, services, slices)
         self._dns = DnsServer(config.dns_address, self._records)
         self._knowing: asyncio.Task[None] | None = None
@@ -71,12 +92,19 @@ class NodeNetwork:
             await cache.start()
         if self._knowing is None:
             self._knowing = asyncio.create_task(self._know(), name="dns-ready")
+        if self._mending is None:
+            self._guard.start()
+            self._mending = asyncio.create_task(self._mend(), name="network-guard")
 
     async def stop(self) -> None:
         """As `Network` says."""
         if self._knowing:
             self._knowing.cancel()
             self._knowing = None
+        if self._mending:
+            self._guard.stop()
+            self._mending.cancel()
+            self._mending = None
         self._lifelines.release_all()
         await self._rules.stop()
         await self._dns.stop()
@@ -139,8 +167,43 @@ class NodeNetwork:
         await asyncio.gather(*(cache.synced() for cache in self._caches))
         self._records.ready = True
 
+    def _disturb(self, what: Ours) -> None:
+        self._doubtful.add(what)
+        self._disturbed.set()
+
+    async def _mend(self) -> None:
+        """Make again what somebody has removed, whenever the guard doubts that it is there."""
+        while True:
+            await self._disturbed.wait()
+            self._disturbed.clear()
+            doubtful, self._doubtful = self._doubtful, set()
+            mend = functools.partial(self._mend_devices, forwarding="forwarding" in doubtful)
+            try:
+                lost, plugged = await self._netlink(mend)
+                if "rules" in doubtful and await self._rules.rebuild():
+                    lost.append(f"rules of table {self._config.table}")
+            except NetworkError as error:
+                log.warning("network not mended", why=str(error))
+                asyncio.get_running_loop().call_later(RETRY, self._disturb, "devices")
+                continue
+            if lost:
+                log.warning("network mended", lost=lost)
+                self._mended(", ".join(lost))
+            for pod_uid in self._addresses.keys() - plugged:
+                self._unplugged(pod_uid)
+
+    def _mend_devices(self, ip: IPRoute, forwarding: bool) -> tuple[list[str], set[str]]:
+        lost = plumbing.missing(ip, self._config)
+        if lost:
+            plumbing.ensure_node(ip, self._config)
+            plumbing.ensure_plugged(ip, self._config)
+        if (lost or forwarding) and ensure_forwarding(self._config.bridge):
+            lost.append(f"rules of iptables for {self._config.bridge}")
+        return lost, {*plumbing.observe_attachments(ip, self._config)}
+
     def _make_node(self, ip: IPRoute) -> None:
         plumbing.ensure_node(ip, self._config)
+        plumbing.ensure_plugged(ip, self._config)
         ensure_forwarding(self._config.bridge)
         found = plumbing.observe_attachments(ip, self._config)
         self._addresses = {uid: attachment.address for uid, attachment in found.items()} | self._addresses

@@ -17,6 +17,7 @@ import contextlib
 import errno
 import pathlib
 from collections.abc import Iterator
+from socket import AF_INET
 from typing import Any, NamedTuple
 
 from pyroute2 import IPRoute, netns
@@ -57,6 +58,27 @@ def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
     _sysctl("net/ipv4/ip_forward", "1")
     # NodePorts on 127.0.0.1: the rules rewrite both ends, and refuse pods that try to reach the host's loopback by it.
     _sysctl(f"net/ipv4/conf/{config.bridge}/route_localnet", "1")
+
+
+def missing(ip: IPRoute, config: NetworkConfig) -> list[str]:
+    """What of the node's own is not there, in words."""
+    bridge = _index(ip, config.bridge)
+    if bridge is None:
+        return [f"device {config.bridge}"]
+    held = {address.get_attr("IFA_LOCAL") for address in ip.get_addr(family=AF_INET, index=bridge)}
+    lost = [f"address {a} of {config.bridge}" for a in (config.gateway, config.dns_address) if a not in held]
+    ways = {(f"{r.get_attr('RTA_DST')}/{r['dst_len']}", r.get_attr("RTA_OIF")) for r in ip.get_routes(family=AF_INET)}
+    wanted = ((config.pod_range, None), (config.service_range, None), (config.service_range, bridge))
+    return lost + [f"route {network}" for network, device in wanted if (network, device) not in ways]
+
+
+def ensure_plugged(ip: IPRoute, config: NetworkConfig) -> None:
+    """Plug every pod's device in that is out, as all are when the bridge was removed."""
+    bridge = _required(ip, config.bridge)
+    for link in list(ip.get_links()):
+        if (link.get("ifname") or "").startswith(config.veth_prefix) and link.get("master") != bridge:
+            ip.link("set", index=link["index"], master=bridge, state="up")
+            ip.brport("set", index=link["index"], mode=1)
 
 
 def ensure_fallbacks(ip: IPRoute, config: NetworkConfig) -> None:

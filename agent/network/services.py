@@ -102,6 +102,7 @@ class ServiceRules:
         self._held: Ruleset | None = None
         self._udp: set[str] = set()
         self.draining: set[str] = set()  # addresses of pods that end or are dead
+        self.sent: Callable[[], None] = lambda: None  # hears of each transaction
         self._task: asyncio.Task[None] | None = None
         services.on_change(lambda old, new: self.changed())
         slices.on_change(lambda old, new: self.changed())
@@ -130,6 +131,17 @@ class ServiceRules:
         async with self._lock:
             return await self._sync()
 
+    async def rebuild(self) -> bool:
+        """Make the kernel hold all of it anew, whatever it holds. False if it refused."""
+        async with self._lock:
+            self._held = None
+            return await self._sync()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction of ours is under way."""
+        return self._lock.locked()
+
     async def _sync(self) -> bool:
         slices = self._slices.list()
         # Longer than the pod is there: until its slices have heard of its end.
@@ -141,6 +153,7 @@ class ServiceRules:
             try:
                 if document := plan_transaction(self._config.table, plan_base(self._config), held, wanted):
                     await send(document)
+                    self.sent()
             except RulesetError as error:
                 log.warning("rules refused", table=self._config.table, whole=held is None, error=str(error))
                 continue

@@ -121,7 +121,8 @@ class Node:
     def __init__(self, stack: contextlib.AsyncExitStack, config: NetworkConfig = CONFIG) -> None:
         self.stack = stack
         self.services, self.slices = FakeCache(), FakeCache()
-        self.network = NodeNetwork(config, self.services, self.slices)
+        self.mended, self.unplugged = list[str](), list[str]()
+        self.network = NodeNetwork(config, self.services, self.slices, self.mended.append, self.unplugged.append)
         self.outside = self.holder()
 
     def holder(self) -> Holder:
