@@ -228,7 +228,7 @@ def test_our_nat_rules_and_dockers_are_those_of_nft() -> None:
         mine = {(p.id.split("/")[1], p.id.split("/")[2]) for p in findings.parts if not p.id.startswith("nat/legacy")}
         shown, table = set(), ""
         for line in told("nft", "-a", "list", "ruleset").splitlines():
-            words = line.split()
+            words = line.replace("ct status dnat", "").split()  # which asks what was rewritten, and rewrites nothing
             table = words[2] if words[:1] == ["table"] else table
             if {"masquerade", "dnat", "snat", "redirect"} & {*words} and "handle" in words and "icmp" not in words:
                 shown.add((table, words[-1]))
