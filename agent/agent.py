@@ -13,7 +13,7 @@ import contextlib
 import functools
 import ssl
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.client.recorder import Recorder, reference_of
 from kubeapi.core_v1.types import Container as ContainerTemplate
-from kubeapi.core_v1.types import Node, Pod, Service
+from kubeapi.core_v1.types import Node, Pod, Service, Taint
 from kubeapi.discovery_v1.types import EndpointSlice
 from kubeapi.errors import ApiError, passes
 from kubeapi.meta_v1.types import ObjectMeta
@@ -58,13 +58,16 @@ DOWN = "container runtime is down"
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """Which node of which cluster this is; directory holds a folder per pod; ranges are CIDR text."""
+    """Which node of which cluster this is; directory holds a folder per pod; ranges are CIDR text; labels and taints are
+    what the Node is born with."""
 
     cluster: str
     node: str
     pod_range: str
     service_range: str
     directory: Path
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
 
 
 class Agent:
@@ -75,7 +78,7 @@ class Agent:
     ) -> None:
         self._client, self._runtime, self._config, self._clock = client, runtime, config, clock
         config.directory.mkdir(parents=True, exist_ok=True)
-        self._keeper = NodeKeeper(client, clock, config.node, self._machine())
+        self._keeper = NodeKeeper(client, clock, config.node, self._machine(), config.labels, config.taints)
         self._pods = Informer(client, Pod, fields=f"spec.nodeName={config.node}")
         self._services, self._slices = Informer(client, Service), Informer(client, EndpointSlice)
         self._objects = Objects(client, self._services)

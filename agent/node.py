@@ -11,9 +11,11 @@ import os
 import platform
 import shutil
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,6 +31,7 @@ from kubeapi.core_v1.types import (
     NodeDaemonEndpoints,
     NodeStatus,
     NodeSystemInfo,
+    Taint,
 )
 from kubeapi.errors import ApiError, passes
 from kubeapi.meta_v1.types import ObjectMeta, OwnerReference
@@ -161,8 +164,18 @@ def _silent(status: NodeStatus) -> NodeStatus:
 class NodeKeeper:
     """Registers one Node and keeps it true: nothing is said of its health before the first `tell`."""
 
-    def __init__(self, client: Client, clock: Clock, name: str, machine: Machine) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        name: str,
+        machine: Machine,
+        labels: Mapping[str, str] = MappingProxyType({}),
+        taints: Sequence[Taint] = (),
+    ) -> None:
+        """labels and taints are what the Node is born with; afterwards they are its administrator's."""
         self.name, self.machine, self.port = name, machine, 0
+        self._labels, self._taints = labels, taints
         self._client, self._clock = client, clock
         self._engine: EngineInfo | None = None
         self._problem: str | None = None  # why the node is not ready; None while nobody has told
@@ -176,8 +189,10 @@ class NodeKeeper:
             "kubernetes.io/hostname": self.machine.hostname,
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": self.machine.info.architecture,
+            **self._labels,
         }
         node = Node(metadata=ObjectMeta(name=self.name, labels=labels))
+        node.spec.taints = [*self._taints]
         node.status = self._status(NodeStatus())
         while True:
             try:

@@ -30,6 +30,7 @@ COMMANDS = (
     "restore",
     "server",
     "agent",
+    "simulated",
 )
 
 

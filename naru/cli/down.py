@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     config = ClusterConfig.read(data_dir)
     if config is None:
         raise CommandError(f"no cluster in {data_dir}")
-    for process in (Process(data_dir, name) for name in ("agent", "server")):
+    for process in (Process(data_dir, name) for name in ("simulated", "agent", "server")):
         if options.dry_run and (found := process.identity()):
             print(f"{process.name}: runs, pid {found.pid}")
         elif not options.dry_run and process.stop():

@@ -27,14 +27,15 @@ def run(options: argparse.Namespace) -> int:
     """Print what runs; 0, or 3 when there is no cluster or no control plane."""
     try:
         config = ClusterConfig.read(options.data_dir)
-        processes = {name: Process(options.data_dir, name).identity() for name in ("server", "agent")}
+        processes = {name: Process(options.data_dir, name).identity() for name in ("server", "agent", "simulated")}
     except PermissionError:
         raise CommandError(f"{options.data_dir} is its owner's alone: use sudo") from None
     if config is None:
         print(f"naru: no cluster in {options.data_dir}: start one with naru up", file=sys.stderr)
         return NO_CLUSTER
     print(f"cluster {config.id} in {options.data_dir}, https://127.0.0.1:{config.port}")
-    print(*table(process_rows({name: found.pid if found else None for name, found in processes.items()})), sep="\n")
+    asked_for = {name: found for name, found in processes.items() if found or name != "simulated"}
+    print(*table(process_rows({name: found.pid if found else None for name, found in asked_for.items()})), sep="\n")
     try:
         api = Connection(options.data_dir)
         nodes, services = api.get("/api/v1/nodes")["items"], api.get("/api/v1/services")["items"]

@@ -17,7 +17,7 @@ from naru.node import reserve_node_ranges
 from naru.processes import Process, StartError, wait_for_end
 
 SUMMARY = "start a cluster on this machine"
-ANSWERS_WITHIN = 10
+ANSWERS_WITHIN, STARTED_WITHIN = 10, 30.0
 LOCK = pathlib.Path("/run/naru.lock")
 
 
@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument(
         "--port", type=int, help="where the API is served on 127.0.0.1 (6443 at a cluster's first start)"
+    )
+    parser.add_argument(
+        "--simulated-nodes",
+        type=int,
+        metavar="N",
+        help="beside the real node N that only pretend; 0 ends and removes those",
     )
     parser.add_argument("--detach", "-d", action="store_true", help="return when the node is ready")
 
@@ -41,16 +47,21 @@ def run(options: argparse.Namespace) -> int:
         if known is None:
             asyncio.run(reserve_node_ranges(config))
     server, agent = Process(options.data_dir, "server"), Process(options.data_dir, "agent")
+    simulated, count = Process(options.data_dir, "simulated"), options.simulated_nodes
+    wanted: list[tuple[Process, str, list[str]]] = [
+        (server, f"control plane on https://127.0.0.1:{config.port}", []),
+        (agent, f"node {config.node}", []),
+    ]
+    if count is not None:
+        simulated.stop()  # so many, and no others
+        wanted.append((simulated, f"{count} simulated nodes", ["--count", str(count)]))
     begun = time.monotonic()
     try:
-        for process, what in (
-            (server, f"control plane on https://127.0.0.1:{config.port}"),
-            (agent, f"node {config.node}"),
-        ):
+        for process, what, arguments in wanted:
             if process.identity():
                 print(f"{what}: runs already", flush=True)
                 continue
-            process.start([])
+            process.start(arguments, deadline=STARTED_WITHIN + (count or 0))
             print(f"{what}: ready after {time.monotonic() - begun:.2f} s", flush=True)
     except StartError as error:
         raise CommandError(str(error)) from error
@@ -58,14 +69,14 @@ def run(options: argparse.Namespace) -> int:
     print(f"kubectl: naru kubectl get pods -A   (or KUBECONFIG={where})", flush=True)
     if options.detach:
         return 0
-    print("Ctrl-C ends both processes; pods go on running until naru down", flush=True)
+    print("Ctrl-C ends the processes; pods go on running until naru down", flush=True)
     try:
-        ended = wait_for_end(server, agent)
+        ended = wait_for_end(*(process for process, _, _ in wanted))
     except KeyboardInterrupt:
         return 0
     finally:
-        agent.stop()
-        server.stop()
+        for process in (simulated, agent, server):
+            process.stop()
     raise CommandError(f"the {ended.name} ended by itself: see {ended.log}")
 
 

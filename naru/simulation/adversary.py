@@ -19,6 +19,7 @@ from naru.simulation.virtual import VirtualLoop
 from naru.simulation.wire import Weather, Wire
 
 FAIR = Weather()
+SHAKING = ("crash-server", "disk-full", "clock", "slow-controllers")  # what keeps a control plane from its work
 LONGEST_WAIT = (
     5.0  # seconds in which the turn of the event loop comes in which a process is to crash, or it crashes then
 )
@@ -46,7 +47,8 @@ class Adversary:
         """One deed."""
         told, seconds = deed.arguments, deed.arguments.get("seconds", 0.0)
         node = self._cluster.nodes[told["node"]] if told.get("node", EVERYBODY) != EVERYBODY else None
-        self._scene.trouble(node.name if node else CONTROL_PLANE, self._scene.now + seconds)
+        if node or deed.name in SHAKING:
+            self._scene.trouble(node.name if node else CONTROL_PLANE, self._scene.now + seconds)
         match deed.name:
             case "crash-server":
                 self._spawn(self._crash(self._cluster.crash_server, self._cluster.start_server, CONTROL_PLANE, told))
@@ -58,6 +60,8 @@ class Adversary:
             case "slow-watcher":
                 self._slow.slowness = told["delay"]
                 self._later(seconds, lambda: setattr(self._slow, "slowness", 0.0))
+            case "slow-controllers":
+                self._turn(self._cluster.inside, asdict(FAIR), told)
             case "clock":
                 clock = node.clock if node else self._cluster.clock
                 clock.skew = told["skew"]

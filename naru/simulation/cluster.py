@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.agent import AgentConfig
+from agent.node import Machine
 from agent.runtime.protocol import EngineDownError
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.authentication import ADMIN, node_identity
@@ -24,10 +25,10 @@ from controlplane.store import StoreError
 from kubeapi.client.client import Client
 from kubeapi.client.transport import Request, Response
 from kubeapi.registry import load
-from naru.simulation.node import Engine, SimulatedAgent
+from naru.simulation.node import CPUS, DISK, INFO, MEMORY, Engine, SimulatedAgent
 from naru.simulation.store import MemoryStore
 from naru.simulation.virtual import MACHINE, VirtualClock
-from naru.simulation.wire import Wire
+from naru.simulation.wire import Weather, Wire
 
 POD_RANGE, SERVICE_RANGE = "10.244.0.0/16", "10.96.0.0/16"
 IMAGES = {f"app:{version}": 20_000_000 for version in range(1, 10)}
@@ -138,7 +139,8 @@ class Node:
         self._attached, self._line = _Attached(self.engine), self.wire.another()
         config = AgentConfig("sim", self.name, POD_RANGE, SERVICE_RANGE, self._cluster.directory / self.name)
         client = Client(self._line, load(), "naru-agent")
-        agent = SimulatedAgent(client, self._attached, config, self.clock, None, addresses=self.addresses)
+        machine = Machine(CPUS, MEMORY, DISK, "192.0.2.1", self.name, INFO)
+        agent = SimulatedAgent(client, self._attached, config, self.clock, machine, self.addresses)
         try:
             async with agent.running():
                 await asyncio.Event().wait()
@@ -156,6 +158,8 @@ class Cluster:
         self.clock = VirtualClock()
         self.server: _Server | None = None
         self.nodes = [Node(self, f"node-{n}") for n in range(nodes)]
+        self.inside = Weather()  # between the controllers and their server
+        self._line: Wire | None = None
         self._manager: Manager | None = None
         self._starting: asyncio.Task[None] | None = None
         self._lives = 0
@@ -198,8 +202,9 @@ class Cluster:
             except StoreError:
                 await asyncio.sleep(1.0)
         server = _Server(api)
-        user, groups = ADMIN
-        client = Client(server, registry, "naru-controllers", user=user, groups=groups)
+        line = self._line = self.wire(f"controllers/{self._lives}")
+        line.weather = self.inside
+        client = Client(line, registry, "naru-controllers")
         manager = Manager(client, registry, self.clock, rng, root_ca="CA", pod_network=POD_RANGE)
         self.server, self._manager = server, manager
         await manager.start()
@@ -211,6 +216,8 @@ class Cluster:
         if starting is not None:
             starting.cancel()
         server, self.server = self.server, None
+        if self._line is not None:
+            self._line.dead = True
         if server is not None:
             server.die()
         manager, self._manager = self._manager, None

@@ -15,7 +15,7 @@ from naru.simulation.node import CPUS
 NAMES = ("web", "was", "db")
 USER = ("apply", "scale", "roll", "delete", "run", "hold")
 EVERYBODY = -1  # for a deed's node: the control plane, or the user
-OFTEN, EACH = 2.5, 4.0  # seconds between two deeds of the adversary, and of the user
+OFTEN, EACH = 2.5, 2.5  # seconds between two deeds of the adversary, and of the user
 SOON, LATER = 8.0, 60.0  # after how many seconds a fault is mended, on the average and at most
 
 
@@ -33,9 +33,9 @@ class Deed(NamedTuple):
 
 def plan_deeds(rng: random.Random, nodes: int, seconds: float) -> list[Deed]:
     """A story's deeds, the user's and the adversary's."""
-    deeds, at = [_apply(rng, 0.0, NAMES[0], nodes)], 0.0
+    deeds, at, there = [_apply(rng, 0.0, NAMES[0], nodes)], 0.0, [NAMES[0]]
     while (at := at + rng.expovariate(1 / EACH)) < seconds:
-        deeds.append(_of_user(rng, at, nodes))
+        deeds.append(_of_user(rng, at, nodes, there))
     at = 0.0
     while (at := at + rng.expovariate(1 / OFTEN)) < seconds:
         deeds.append(_of_adversary(rng, at, nodes))
@@ -47,10 +47,15 @@ def most_replicas(nodes: int) -> int:
     return min((CPUS * nodes - 1) // len(NAMES), 6)
 
 
-def _of_user(rng: random.Random, at: float, nodes: int) -> Deed:
-    name = rng.choice(NAMES)
-    match rng.choices(USER, (4, 4, 6, 1, 2, 1))[0]:
+def _of_user(rng: random.Random, at: float, nodes: int, there: list[str]) -> Deed:
+    """A user's next deed; `there` has the names of the Deployments that were applied before it, and not deleted."""
+    name, deed = rng.choice(there or NAMES), rng.choices(USER, (4, 3, 8, 1, 2, 1))[0]
+    if name not in there:
+        deed = "apply"
+    match deed:
         case "apply":
+            name = rng.choice(NAMES)
+            there[:] = sorted({*there, name})
             return _apply(rng, at, name, nodes)
         case "scale":
             return Deed(at, "scale", {"deployment": name, "replicas": rng.randint(0, most_replicas(nodes))})
@@ -60,6 +65,7 @@ def _of_user(rng: random.Random, at: float, nodes: int) -> Deed:
             return Deed(at, "run", {"pod": "solo"})
         case "hold":
             return Deed(at, "hold", {"name": "kept", "seconds": round(rng.uniform(1, 10), 2)})
+    there.remove(name)
     return Deed(at, "delete", {"deployment": name, "foreground": rng.random() < 0.5})
 
 
@@ -74,7 +80,7 @@ def _apply(rng: random.Random, at: float, name: str, nodes: int) -> Deed:
             "image": f"app:{rng.randint(1, 9)}",
             "surge": surge,
             "unavailable": rng.randint(0 if surge else 1, 2),
-            "recreate": rng.random() < 0.15,
+            "recreate": rng.random() < 0.25,
             "probe": rng.random() < 0.4,
             "stubborn": rng.random() < 0.2,
         },
@@ -102,6 +108,7 @@ def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
         (2, "weather", {"node": anybody, **bad, "seconds": seconds}),
         (3, "events", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),
         (2, "slow-watcher", {"delay": round(rng.uniform(0.1, 3), 2), "seconds": seconds}),
+        (3, "slow-controllers", {"delay": round(rng.uniform(0.05, 1), 2), "seconds": seconds}),
         (1, "disk-full", {"seconds": seconds}),
         (2, "clock", {"node": anybody, "skew": skew, "seconds": seconds}),
         (2, "compact", {}),

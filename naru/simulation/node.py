@@ -11,9 +11,8 @@ import random
 import ssl
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from agent.agent import Agent
+from agent.agent import Agent, AgentConfig
 from agent.network.config import NetworkConfig
 from agent.network.protocol import Network, SimulatedNetwork
 from agent.node import Machine
@@ -23,12 +22,14 @@ from agent.runtime.protocol import (
     EngineError,
     ExecResult,
     Mount,
+    Runtime,
     RuntimeEvent,
     Sandbox,
 )
 from agent.runtime.simulated import KILLED, Life, SimulatedRuntime
 from agent.server import AgentServer
 from agent.volumes import Volumes
+from kubeapi.client.client import Client
 from kubeapi.clock import Clock
 from kubeapi.core_v1.types import Container as Template
 from kubeapi.core_v1.types import NodeSystemInfo, Pod
@@ -36,7 +37,7 @@ from kubeapi.core_v1.types import NodeSystemInfo, Pod
 INFO = NodeSystemInfo(
     kernel_version="simulated", architecture="amd64", kubelet_version="v1.36.0", operating_system="linux"
 )
-CPUS, MEMORY, DISK = 8, 16 * 2**30, 100 * 2**30
+CPUS, MEMORY, DISK = 6, 16 * 2**30, 100 * 2**30  # of a story's machine
 STUBBORN = "--stubborn"
 
 
@@ -160,14 +161,14 @@ def _life_of(spec: ContainerSpec) -> Life:
 
 
 class _NoServer(AgentServer):
-    """Logs and commands of a simulated node are asked for by nobody."""
+    """Logs and commands of a simulated node: who asks for them is refused."""
 
     def __init__(self) -> None:
         """Nothing is needed."""
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """The port that a kubelet has."""
-        return 10250
+        """A port where nobody listens."""
+        return 1
 
     async def stop(self) -> None:
         """Nothing listens."""
@@ -202,12 +203,20 @@ class _NoVolumes(Volumes):
 class SimulatedAgent(Agent):
     """The agent of a machine that there is not. addresses are the kernel's: they are there before it, and after it."""
 
-    def __init__(self, *args: Any, addresses: dict[str, str], **more: Any) -> None:
-        self.addresses = addresses
-        super().__init__(*args, **more)
+    def __init__(
+        self,
+        client: Client,
+        runtime: Runtime,
+        config: AgentConfig,
+        clock: Clock,
+        machine: Machine,
+        addresses: dict[str, str],
+    ) -> None:
+        self._simulated, self._addresses = machine, addresses
+        super().__init__(client, runtime, config, clock, None)
 
     def _machine(self) -> Machine:
-        return Machine(CPUS, MEMORY, DISK, "192.0.2.1", self._config.node, INFO)
+        return self._simulated
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
         return _NoServer()
@@ -217,7 +226,7 @@ class SimulatedAgent(Agent):
 
     def _make_network(self, config: NetworkConfig) -> Network:
         network = SimulatedNetwork(config.pod_cidr)
-        network.addresses = self.addresses
+        network.addresses = self._addresses
         return network
 
     def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:

@@ -48,15 +48,15 @@ class Rollout(Invariant):
             known = self._bounds.setdefault(seen.object["metadata"]["uid"], [])
             if not known or known[-1][1:] != bounds[1:]:
                 known.append(bounds)
-        elif seen.key.startswith(PODS) and (owner := self.scene.deployment_of(seen.object)):
-            recent = self._recent(owner)
-            if recent and self.scene.calm(CONTROL_PLANE, LAG):
+        elif seen.key.startswith(PODS):
+            owner = self.scene.deployment_of(seen.object)
+            if recent := self._recent(owner):
                 self.check(seen, [p for p in self.scene.pods() if self.scene.deployment_of(p) == owner], recent)
 
     def _recent(self, owner: str) -> list[Bounds]:
         known = self._bounds.get(owner, [])
         ends = [*(following.since for following in known[1:]), self.scene.now]
-        return [bounds for bounds, end in zip(known, ends, strict=True) if end > self.scene.now - LAG]
+        return [bounds for bounds, end in zip(known, ends, strict=False) if end > self.scene.now - LAG]
 
     def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
         """A pod has changed; pods are all of its Deployment."""
@@ -107,7 +107,8 @@ class Available(Rollout):
         ):
             return
         evicted = self.scene.now - self._tainted.get(after["spec"].get("nodeName"), -LAG) < LAG
-        if not is_ready(after) or evicted or len({bounds.replicas for bounds in recent}) > 1:
+        scaled = len({bounds.replicas for bounds in recent}) > 1
+        if not is_ready(after) or evicted or scaled or not self.scene.calm(CONTROL_PLANE, LAG):
             return
         left, least = sum(self._counts(pod) for pod in pods if is_active(pod)), min(bounds.least for bounds in recent)
         if left < least:
