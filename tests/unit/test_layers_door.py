@@ -35,6 +35,18 @@ async def test_the_door_answers_the_document() -> None:
     assert (layers.kind, layers.metadata.name) == ("Layers", "n")
 
 
+async def test_the_door_answers_in_korean_who_asks_for_it_and_nobody_else() -> None:
+    app = web.Application()
+    add_doors(app, VIEW)
+    horizons = {}
+    async with TestClient(TestServer(app)) as client:
+        for query in ("?language=ko", ""):
+            async with client.get(f"/layers{query}") as answer:
+                horizons[query] = Layers.from_json(await answer.read()).horizons
+    assert [horizon.part for horizon in horizons[""]] == [horizon.part for horizon in horizons["?language=ko"]]
+    assert "아래" in horizons["?language=ko"][0].says and horizons[""][0].says.isascii()
+
+
 async def test_those_who_ask_at_once_share_a_reading(discovery: Discovery) -> None:
     one, two = await asyncio.gather(discovery.layers(), discovery.layers())
     assert one is two
