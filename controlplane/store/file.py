@@ -2,7 +2,7 @@
 
 What SQLite itself can't notice is noticed here: each row has a checksum, after the compacted revision no row may be missing,
 and none that was answered (`mark.py`). A file that fails this is not used: `StoreError` says what to do. WAL and
-synchronous=FULL make a transaction durable before it is answered; all checkpoints are the writer's, in small steps.
+synchronous=FULL make a transaction durable before it is answered; all checkpoints are the writer's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from controlplane.store.protocol import Entry, StoreError
 
 APPLICATION, FORMAT = 0x6E617275, 1  # "naru"
 BUSY_MILLISECONDS = 5000
-CHECKPOINT, JOURNAL = 250, 4 << 20  # pages after which the journal goes to the file; bytes that it keeps after a burst
+JOURNAL = 4 << 20  # bytes that the journal keeps after a burst: about what it has before it goes to the file
 VACUUMED = 100  # pages given back to the file system at a time
 # A row without a value is a deletion. `previous` is the revision of the key's row before, 0 for none.
 SCHEMA = """
@@ -96,7 +96,6 @@ class LogFile:
                 self._identify()
                 self._writing.execute("PRAGMA journal_mode = WAL")
                 self._writing.execute("PRAGMA synchronous = FULL")
-                self._writing.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
                 self._writing.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
                 self._writing.executescript(SCHEMA)
                 self._reading = self._connect()
