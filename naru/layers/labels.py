@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from kubeapi.hardware_v1.layers import Fact, Part, Value
-from kubeapi.hardware_v1.terms import TERMS, Language, Words, word
+from kubeapi.hardware_v1.terms import TERMS, Language, Term, Words, word
 from naru.layers.tower import Plug, Tower
 
 BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -25,6 +25,18 @@ class Labels(NamedTuple):
     def word(self, key: str) -> str:
         """A term of `kubeapi.hardware_v1.terms`."""
         return word(key, self.words, self.language)
+
+    def term(self, term: Term) -> str:
+        """One of a table of its own."""
+        return term.ko if self.language == "ko" else term.en
+
+    def said(self, sentence: str) -> str:
+        """A sentence of a document, in the reader's language."""
+        if self.language == "en":
+            return sentence
+        from kubeapi.hardware_v1.korean import korean
+
+        return korean(sentence)
 
     def kind(self, part: Part, tower: Tower) -> str:
         """What a part is called: its kind, told finer for a bridge (by where it leads), the end of a veth in a pod, and a

@@ -8,22 +8,13 @@ from collections.abc import Iterator
 
 from kubeapi.hardware_v1.layers import Fact, Part
 from kubeapi.hardware_v1.memory import MACHINE, Memory
+from naru.layers import memory_words as words
 from naru.layers import source
-from naru.layers.labels import shown
-from naru.layers.terminal import Look, Span, width
+from naru.layers.labels import Labels, shown
+from naru.layers.terminal import Look, Span, padded, width
 
 SUMMARY = "memory promised, committed, resident, proportional, swapped, charged and limited, per pod and process"
-COLUMNS = {
-    "promised": "PROMISED", "committed": "COMMITTED", "resident": "RESIDENT", "proportional": "PROPORTIONAL",
-    "unique": "UNIQUE", "swapped": "SWAPPED", "charged": "CHARGED", "workingSet": "WORKING SET", "limit": "LIMIT",
-}  # fmt: skip
 FEW = 10
-LEGEND = """\
-promised: addresses (VmSize). committed: vouched for (of a process: its private writable mappings). resident: in RAM, shared
-pages counted once for each process. proportional: shared pages divided among their users; this column adds up. unique: what
-its end would give back. swapped: beside proportional. charged: what the cgroup is billed for, page cache that it touched
-first and kernel memory too. working set: charged without cache that can go at once, as docker stats shows it. A + means at
-least: some processes may not be read."""
 
 
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -40,13 +31,13 @@ def run(options: argparse.Namespace) -> int:
         from naru.layers.promise import run as demonstrate
 
         return demonstrate(options)
+    from naru.cli.layers import document, labels
+
     memory = observe(options)
     if options.output in ("json", "yaml"):
-        from naru.cli.layers import document
-
         print(document(memory, options.output), end="")
     else:
-        print(text(memory, Look.of(sys.stdout), options.all or options.output == "wide"))
+        print(text(memory, labels(options), Look.of(sys.stdout), options.all or options.output == "wide"))
     return 0
 
 
@@ -61,71 +52,78 @@ def observe(options: argparse.Namespace) -> Memory:
     return observe_memory(Tree(), source.layers(options))
 
 
-def text(memory: Memory, look: Look, everything: bool = False) -> str:
+def text(memory: Memory, labels: Labels, look: Look, everything: bool = False) -> str:
     """The machine in sentences, then the table: pods with their containers and processes, then what is outside of them."""
     machine = memory.part(MACHINE)
-    lines = [[Span(line)] for line in sentences(machine)] if machine else []
-    rows = [("", *COLUMNS.values()), *_rows(memory, everything)]
-    widths = [max(width(row[column]) for row in rows) for column in range(len(COLUMNS) + 1)]
+    lines = [[Span(line)] for line in sentences(machine, labels)] if machine else []
+    rows = [("", *map(labels.term, words.COLUMNS.values())), *_rows(memory, labels, everything)]
+    widths = [max(width(row[column]) for row in rows) for column in range(len(words.COLUMNS) + 1)]
     for row in rows:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(wide) for cell, wide in zip(row[1:], widths[1:], strict=True))]
+        first, *rest = (" " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
+        cells = [row[0] + first, *(space + cell for space, cell in zip(rest, row[1:], strict=True))]
         lines.append([Span("  ".join(cells), "name" if row is rows[0] else "")])
-    return "\n".join([*(look.text(line) for line in lines), "", LEGEND])
+    return "\n".join([*(look.text(line) for line in lines), "", labels.term(words.LEGEND)])
 
 
-def sentences(machine: Part) -> list[str]:
+def sentences(machine: Part, labels: Labels) -> list[str]:
     """The totals, each with what it means on this machine."""
 
     def says(name: str) -> str:
-        return cell(machine.fact(name))
+        return cell(machine.fact(name), labels)
 
-    limit, mode = machine.fact("commitLimit"), machine.fact("overcommit")
-    swap = says("swap") if machine.value("swap") else "no"
-    lines = [
-        f"RAM           {says('total')}, {says('available')} available; {swap} swap",
-        f"promised      {says('promised')}: the address spaces of all processes",
-        f"committed     {says('committed')}; the commit limit of {cell(limit)} {limit.note if limit else ''}"
-        f" (overcommit mode {mode.value if mode else '?'}, {mode.note if mode else 'unknown'})",
-        f"resident      {says('resident')}, counting shared pages in every process",
-        f"proportional  {says('proportional')}, counting every page once; {says('swapped')} swapped beside it",
-    ]
-    if own := machine.fact("limit"):
-        lines.append(f"limit         {cell(own)} {own.note}")
-    return [*lines, ""]
+    limit, mode, own = (machine.fact(name) for name in ("commitLimit", "overcommit", "limit"))
+    binds = labels.said(limit.note) if limit else ""
+    kept = [str(mode.value), labels.said(mode.note)] if mode else ["?", labels.word("confidence/unknown")]
+    told = {
+        "ram": [says("total"), says("available"), says("swap") if machine.value("swap") else labels.term(words.NO)],
+        "promised": [says("promised")],
+        "committed": [says("committed"), cell(limit, labels), binds, *kept],
+        "resident": [says("resident")],
+        "proportional": [says("proportional"), says("swapped")],
+    }
+    if own:
+        told["limit"] = [cell(own, labels), labels.said(own.note)]
+    named = [(labels.term(words.TOTALS[name][0]), labels.term(words.TOTALS[name][1]), told[name]) for name in told]
+    longest = max(width(name) for name, _, _ in named)
+    return [*(padded(name, longest + 2) + sentence.format(*values) for name, sentence, values in named), ""]
 
 
-def cell(fact: Fact | None) -> str:
+def cell(fact: Fact | None, labels: Labels) -> str:
     """A fact in a cell of the table: what is not known says why."""
     if fact is None:
         return "-"
     if fact.value is None:
-        return fact.note or "unknown"
+        return labels.said(fact.note) or labels.word("confidence/unknown")
     return shown(fact.value, fact.unit) + ("+" if fact.note.startswith("at least") else "")
 
 
-def _rows(memory: Memory, everything: bool) -> Iterator[tuple[str, ...]]:
+def _rows(memory: Memory, labels: Labels, everything: bool) -> Iterator[tuple[str, ...]]:
     ids = {part.id for part in memory.parts}
     for pod in sorted((part for part in memory.parts if part.kind == "pod"), key=_share):
-        yield _row(pod, "", pod.id.removeprefix("pod/"))
+        yield _row(pod, labels, "", pod.id.removeprefix("pod/"))
         for container in sorted(memory.on(pod.id), key=_share):
-            yield from _container(memory, container, "  ")
+            yield from _container(memory, labels, container, "  ")
     alone = [part for part in memory.parts if part.kind == "container" and part.on not in ids]
     for container in sorted(alone, key=_share):
-        yield from _container(memory, container, "")
+        yield from _container(memory, labels, container, "")
     outside = sorted((part for part in memory.parts if part.kind == "process" and not part.on), key=_share)
-    shown_ones = outside if everything else outside[:FEW]
+    told = outside if everything else outside[:FEW]
     if outside:
-        yield (f"outside of containers ({len(outside)} processes)", *[""] * len(COLUMNS))
-    for process in shown_ones:
-        yield _row(process, "  ", _called(process))
-    if len(outside) > len(shown_ones):
-        yield (f"  and {len(outside) - len(shown_ones)} more (--all)", *[""] * len(COLUMNS))
+        yield _heading(labels.term(words.OUTSIDE).format(len(outside)))
+    for process in told:
+        yield _row(process, labels, "  ", _called(process))
+    if len(outside) > len(told):
+        yield _heading("  " + labels.term(words.MORE).format(len(outside) - len(told)))
 
 
-def _container(memory: Memory, container: Part, indent: str) -> Iterator[tuple[str, ...]]:
-    yield _row(container, indent, container.name)
+def _heading(text: str) -> tuple[str, ...]:
+    return (text, *[""] * len(words.COLUMNS))
+
+
+def _container(memory: Memory, labels: Labels, container: Part, indent: str) -> Iterator[tuple[str, ...]]:
+    yield _row(container, labels, indent, container.name)
     for process in sorted(memory.on(container.id), key=_share):
-        yield _row(process, f"{indent}  ", _called(process))
+        yield _row(process, labels, f"{indent}  ", _called(process))
 
 
 def _called(process: Part) -> str:
@@ -138,6 +136,6 @@ def _share(part: Part) -> tuple[int, str]:
     return (-value if isinstance(value, int) else 0, part.id)
 
 
-def _row(part: Part, indent: str, name: str) -> tuple[str, ...]:
-    cells = [cell(part.fact(column)) if part.fact(column) else "" for column in COLUMNS]
+def _row(part: Part, labels: Labels, indent: str, name: str) -> tuple[str, ...]:
+    cells = [cell(part.fact(column), labels) if part.fact(column) else "" for column in words.COLUMNS]
     return (f"{indent}{name}", *cells)
