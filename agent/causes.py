@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from agent.plan import Observed
@@ -19,6 +20,7 @@ from kubeapi.core_v1.types import Pod
 
 ASKING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}  # who gets one of these is to end, in its own way
 FIRST_SIGNAL = 128
+SURVIVAL = timedelta(seconds=5)  # the kernel tells before it kills, and who is starved of CPU takes its time to die
 ELSEWHERE = "neither Naru nor, by all that was heard, the engine sent it"
 UNHEARD = "who sent it is not known, because the node's agent was not there"
 
@@ -71,27 +73,32 @@ class Causes:
         self._told, self._running = _known(pod)
         self._ours: set[str] = set()
         self._sent: dict[str, int] = {}
-        self._short_of_memory: set[str] = set()
+        self._short_of_memory: dict[str, datetime] = {}  # and since when
         self._heard, self._engine_lost = False, False
 
     def ours(self, container_id: str) -> None:
         """Naru is about to end this one."""
         self._ours.add(container_id)
 
-    def hear(self, event: RuntimeEvent) -> None:
+    def hear(self, event: RuntimeEvent, now: datetime) -> None:
         """The engine spoke of a container."""
         if event.action == "kill" and event.id not in self._ours:
             self._sent[event.id] = event.signal
         elif event.action == "oom":
-            self._short_of_memory.add(event.id)
+            self._short_of_memory.setdefault(event.id, now)
 
     def lose_engine(self) -> None:
         """The engine went away: what happens from now on is not heard."""
         self._heard, self._engine_lost = False, True
 
-    def look(self, pod: Pod, observed: Observed) -> list[Telling]:
+    @property
+    def due(self) -> datetime | None:
+        """When a look has more to tell although nothing happens."""
+        return min((since + SURVIVAL for since in self._short_of_memory.values()), default=None)
+
+    def look(self, pod: Pod, observed: Observed, now: datetime) -> list[Telling]:
         """What there is to tell of what happened since the last look."""
-        tellings = [*self._survivors(pod, observed), *self._ends(observed), *self._sandboxes(observed)]
+        tellings = [*self._survivors(pod, observed, now), *self._ends(observed), *self._sandboxes(observed)]
         if not self._heard and pod.metadata.deletion_timestamp:
             tellings = []  # most likely an agent before this one ended them
         here = {c.id for c in observed.containers} | {s.id for s in observed.sandboxes}
@@ -101,13 +108,16 @@ class Causes:
         self._running |= {s.id: "" for s in observed.sandboxes if s.running}
         self._ours &= here
         self._sent = {id_: number for id_, number in self._sent.items() if id_ in self._running}
-        self._short_of_memory.clear()
         self._heard, self._engine_lost = True, False
         return tellings
 
-    def _survivors(self, pod: Pod, observed: Observed) -> Iterator[Telling]:
-        for one in observed.containers:
-            if one.id in self._short_of_memory and one.phase == "running":
+    def _survivors(self, pod: Pod, observed: Observed, now: datetime) -> Iterator[Telling]:
+        running = {c.id: c for c in observed.containers if c.phase == "running"}
+        for id_, since in [*self._short_of_memory.items()]:
+            one = running.get(id_)
+            if one is None or now >= since + SURVIVAL:
+                del self._short_of_memory[id_]
+            if one and now >= since + SURVIVAL:
                 limit = _memory_limit(pod, one.name)
                 message = f"The kernel killed a process of container {one.name} for want of memory (limit {limit}); "
                 yield Telling(one.name, "OOMKilling", f"{message}the container lives on")

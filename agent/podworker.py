@@ -90,7 +90,7 @@ class PodWorker:
 
     def hear(self, event: RuntimeEvent) -> None:
         """The engine spoke of one of the pod's containers."""
-        self._causes.hear(event)
+        self._causes.hear(event, self._parts.clock.now())
         if event.action != "kill":  # its end, if it is one, is told by itself
             self._wake.set()
 
@@ -142,7 +142,7 @@ class PodWorker:
             return True
         acted = [await self._act(pod, observed, action) for action in planned.actions]
         if not any(acted):
-            due = [at for at in (planned.wake_at, self._retry_at) if at]
+            due = [at for at in (planned.wake_at, self._retry_at, self._causes.due) if at]
             left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
             await self._sleep(left)
         return False
@@ -201,7 +201,8 @@ class PodWorker:
     async def _tell(self, pod: Pod, observed: Observed, known: Known) -> None:
         facts = Facts(self._parts.host_ip, await self._messages.of(pod, observed))
         status = status_of(pod, observed, known, facts, self._parts.clock.now())
-        for name, reason, message in self._causes.look(pod, observed) if not self._gone else ():
+        tellings = self._causes.look(pod, observed, self._parts.clock.now())
+        for name, reason, message in tellings if not self._gone else ():
             self._parts.say(pod, field_path(pod, name) if name else "", "Warning", reason, message)
         earlier = self._told.container_statuses + self._told.init_container_statuses
         looping = {c.name for c in earlier if c.state.waiting and c.state.waiting.reason == "CrashLoopBackOff"}

@@ -26,7 +26,6 @@ from agent.runtime import pause
 from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.docker_logs import read_logs
-from agent.runtime.dying import is_dying
 from agent.runtime.inspections import LABEL, Inspections, image_of, is_ours, listed_of
 from agent.runtime.protocol import (
     Container,
@@ -323,19 +322,10 @@ class DockerRuntime:
                 action, id_, told = event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"]
                 if action != "kill":  # whether it ends by that, `die` will tell
                     self._inspections.turned(id_)
-                if action != "oom" or await self._outlives(id_):
-                    yield RuntimeEvent(action, id_, told.get(LABEL + "pod.uid", ""), int(told.get("signal", 0)))
+                yield RuntimeEvent(action, id_, told.get(LABEL + "pod.uid", ""), int(told.get("signal", 0)))
         finally:
             self._inspections.closed()
         raise EngineDownError("the engine's event stream ended")
-
-    async def _outlives(self, container_id: str) -> bool:
-        """Whether the container goes on although the kernel killed one of its processes."""
-        try:
-            state = await self._call(lambda c: c.inspect_container(container_id)["State"])
-        except EngineError:
-            return False
-        return bool(state["Running"]) and not is_dying(state["Pid"])
 
     # Inside containers
 

@@ -160,9 +160,9 @@ class Image:
 class RuntimeEvent:
     """Something happened to a sandbox or container of this cluster.
 
-    die, destroy; kill: somebody, Naru or not, had the engine send it a signal; oom: the kernel killed one of its
-    processes for want of memory, and it lives on. The first of a stream is `listening`, with empty id and pod_uid: from
-    here on none is missed.
+    die, destroy; kill: somebody, Naru or not, had the engine send it a signal; oom: the kernel kills one of its processes
+    for want of memory, which may be its own (`die` follows, when that process gets to it) or another. The first of a stream
+    is `listening`, with empty id and pod_uid: from here on none is missed.
     """
 
     action: str

@@ -254,6 +254,8 @@ class SimulatedRuntime:
             made.value = replace(
                 made.value, phase="exited", exit_code=exit_code, oom_killed=oom, finished_at=now, pid=0
             )
+        if oom:
+            self._tell("oom", made.value)
         self._tell("die", made.value)
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:

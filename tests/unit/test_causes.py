@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from agent.causes import Causes, signal_of
+from agent.causes import SURVIVAL, Causes, signal_of
 from agent.plan import Observed
-from agent.runtime.dying import is_dying
 from agent.runtime.protocol import Container, PodRef, RuntimeEvent, Sandbox
 from kubeapi.core_v1.types import Pod
 
@@ -19,6 +17,7 @@ REF = PodRef("ns", "p", "u")
 BOX = Sandbox("s", REF, 0, running=True, pid=1)
 RUNS = Container("c0", REF, "app", 0, "s", "running", pid=2)
 WHOLE = Observed((BOX,), (RUNS,))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def pod(**metadata: Any) -> Pod:
@@ -30,7 +29,7 @@ def pod(**metadata: Any) -> Pod:
 def met() -> Causes:
     """Of a pod whose container has been seen to run."""
     causes = Causes(pod())
-    assert causes.look(pod(), WHOLE) == []
+    assert causes.look(pod(), WHOLE, NOW) == []
     return causes
 
 
@@ -62,39 +61,49 @@ NINE, TERM = "signal 9 (SIGKILL)", "signal 15 (SIGTERM)"
 def test_an_end_is_told_where_the_status_does_not_tell_it(sent: int, code: int, told: str | None) -> None:
     causes = met()
     if sent:
-        causes.hear(kill(sent))
-    assert [t.message for t in causes.look(pod(), ended(code))] == ([told] if told else [])
-    assert causes.look(pod(), ended(code)) == []  # once
+        causes.hear(kill(sent), NOW)
+    assert [t.message for t in causes.look(pod(), ended(code), NOW)] == ([told] if told else [])
+    assert causes.look(pod(), ended(code), NOW) == []  # once
 
 
 def test_what_naru_ends_itself_is_not_told_as_somebody_elses_doing() -> None:
     causes = met()
     causes.ours("c0")
-    causes.hear(kill(15))
-    assert causes.look(pod(), ended(137)) == []
+    causes.hear(kill(15), NOW)
+    assert causes.look(pod(), ended(137), NOW) == []
     causes.ours("c0")
-    assert causes.look(pod(), Observed((BOX,), ())) == []
+    assert causes.look(pod(), Observed((BOX,), ()), NOW) == []
 
 
 def test_an_end_for_want_of_memory_stands_in_the_status_alone() -> None:
-    assert met().look(pod(), ended(137, oom_killed=True)) == []
+    assert met().look(pod(), ended(137, oom_killed=True), NOW) == []
 
 
 def test_a_process_killed_for_want_of_memory_in_a_container_that_lives_on_is_told() -> None:
     causes = met()
-    causes.hear(RuntimeEvent("oom", "c0", "u"))
-    (told,) = causes.look(pod(), WHOLE)
+    causes.hear(RuntimeEvent("oom", "c0", "u"), NOW)
+    assert causes.look(pod(), WHOLE, NOW) == []
+    assert causes.due == NOW + SURVIVAL
+    causes.hear(RuntimeEvent("oom", "c0", "u"), NOW + SURVIVAL / 2)
+    (told,) = causes.look(pod(), WHOLE, NOW + SURVIVAL)
     assert (told.container, told.reason) == ("app", "OOMKilling")
     assert told.message == (
         "The kernel killed a process of container app for want of memory (limit 64Mi); the container lives on"
     )
-    assert causes.look(pod(), WHOLE) == []
+    assert causes.look(pod(), WHOLE, NOW + SURVIVAL) == [] and causes.due is None
+
+
+def test_a_container_whose_own_process_it_was_did_not_live_on_though_it_took_its_time_to_die() -> None:
+    causes = met()
+    causes.hear(RuntimeEvent("oom", "c0", "u"), NOW)
+    assert causes.look(pod(), WHOLE, NOW + timedelta(seconds=2)) == []
+    assert causes.look(pod(), ended(137, oom_killed=True), NOW + SURVIVAL) == [] and causes.due is None
 
 
 def test_an_end_while_the_engine_was_away_is_the_engines() -> None:
     causes = met()
     causes.lose_engine()
-    (told,) = causes.look(pod(), ended(255))
+    (told,) = causes.look(pod(), ended(255), NOW)
     assert told == ("app", "EngineLost", "Container app ended while the engine was away, with exit code 255")
 
 
@@ -102,46 +111,29 @@ def test_a_new_agent_does_not_claim_to_know_who_sent_a_signal_and_tells_nothing_
     known = pod()
     status = {"name": "app", "containerID": "docker://c0", "state": {"running": {}}}
     known.status = known.status.model_validate({"containerStatuses": [status]})
-    (told,) = Causes(known).look(known, ended(137))
+    (told,) = Causes(known).look(known, ended(137), NOW)
     assert told.message.endswith("who sent it is not known, because the node's agent was not there")
     status["state"] = {"terminated": {"exitCode": 137, "containerID": "docker://c0"}}
     known.status = known.status.model_validate({"containerStatuses": [status]})
-    assert Causes(known).look(known, ended(137)) == []
+    assert Causes(known).look(known, ended(137), NOW) == []
 
 
 def test_a_new_agent_takes_the_ends_of_a_pod_that_is_deleted_for_its_predecessors_doing() -> None:
-    assert Causes(pod()).look(pod(deletionTimestamp=datetime(2026, 1, 1, tzinfo=UTC)), ended(143)) == []
+    assert Causes(pod()).look(pod(deletionTimestamp=datetime(2026, 1, 1, tzinfo=UTC)), ended(143), NOW) == []
 
 
 def test_a_container_and_a_sandbox_that_somebody_took_away_are_told() -> None:
     causes = met()
-    (told,) = causes.look(pod(), Observed((BOX,), ()))
+    (told,) = causes.look(pod(), Observed((BOX,), ()), NOW)
     assert told.message == "Container app was removed from the engine, not by Naru"
     causes = met()
-    causes.hear(kill(9))  # as docker rm --force begins
-    (told,) = causes.look(pod(), Observed((BOX,), ()))
+    causes.hear(kill(9), NOW)  # as docker rm --force begins
+    (told,) = causes.look(pod(), Observed((BOX,), ()), NOW)
     assert told.message == f"Container app was ended by {NINE} through the engine, not by Naru"
-    causes.hear(kill(9, "s"))
-    (told,) = causes.look(pod(), Observed((replace(BOX, running=False),), ()))
+    causes.hear(kill(9, "s"), NOW)
+    (told,) = causes.look(pod(), Observed((replace(BOX, running=False),), ()), NOW)
     assert (told.container, told.message) == ("", f"The sandbox was ended by {NINE} through the engine, not by Naru")
 
 
 def test_exit_codes_that_are_no_signals() -> None:
     assert [signal_of(code) for code in (0, 1, 126, 127, 128, 129, 137, 193, 255)] == [0, 0, 0, 0, 0, 1, 9, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("status", "dying"),
-    [
-        ("State:\tS (sleeping)\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\n", False),
-        ("State:\tS (sleeping)\nSigPnd:\t0000000000004000\nShdPnd:\t0000000000000000\n", False),
-        ("State:\tR (running)\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000100\n", True),
-        ("State:\tZ (zombie)\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\n", True),
-        (None, True),
-    ],
-)
-def test_a_process_is_dying_when_it_is_gone_or_can_not_escape(tmp_path: Path, status: str | None, dying: bool) -> None:
-    if status is not None:
-        (tmp_path / "7").mkdir()
-        (tmp_path / "7/status").write_text(status)
-    assert is_dying(7, tmp_path) is dying

@@ -186,7 +186,7 @@ def test_a_kill_through_the_engine_is_told_as_that_and_narus_own_kills_are_not(t
             world.runtime.kill((await world.container()).id, signal=9)
             await world.run(restarts=1)
             world.runtime.starve((await world.container()).id)
-            await asyncio.sleep(1)
+            await asyncio.sleep(10)
             world.delete(grace=1)
             await world.forgotten.wait()
         assert world.heard("Killed") == ["Container c was ended by signal 9 (SIGKILL) through the engine, not by Naru"]
