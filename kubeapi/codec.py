@@ -26,6 +26,8 @@ from kubeapi.schema import Schema, schema_of
 Validation = Literal["Strict", "Warn", "Ignore"]
 Path = tuple[str | int, ...]
 LARGEST_YAML_NODES = 200_000  # aliases expand; a body of 3 MiB has fewer honest nodes than this
+DEEPEST_YAML = 1000
+MOST_MERGED = 20_000  # fields that `<<` brings; merges of merges multiply
 # Go embeds these structs; the decoder's path names them though JSON does not.
 EMBEDDED = {"Volume": "VolumeSource", "PersistentVolumeSpec": "PersistentVolumeSource", "Probe": "ProbeHandler"}
 NOT_EMBEDDED = {
@@ -51,13 +53,37 @@ class _Loader(yaml.CSafeLoader):
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
         self._checked = set[int]()
+        self._merged = self._depth = 0
+
+    def descend_resolver(self, _parent: Any, _index: Any) -> None:
+        """One level deeper: libyaml's composer goes on until the stack is at its end, and the process with it."""
+        self._depth += 1
+        if self._depth > DEEPEST_YAML:
+            raise RecursionError
+
+    def ascend_resolver(self) -> None:
+        """One level up again."""
+        self._depth -= 1
 
     def flatten_mapping(self, node: Any) -> None:
         """Merge what `<<` names, after a look at the keys: later they may stand there twice by right."""
         if id(node) not in self._checked:
             self._checked.add(id(node))
             self._refuse_repeated(node)
+            self._count_merged(node)
         super().flatten_mapping(node)
+
+    def _count_merged(self, node: Any) -> None:
+        """Refuse too many merged fields before they are made."""
+        for key, value in node.value:
+            if key.tag != "tag:yaml.org,2002:merge":
+                continue
+            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(source, yaml.MappingNode):
+                    self.flatten_mapping(source)
+                    self._merged += len(source.value)
+            if self._merged > MOST_MERGED:
+                raise yaml.YAMLError("document contains excessive aliasing")
 
     def _refuse_repeated(self, node: Any) -> None:
         seen = set()
@@ -94,7 +120,7 @@ def parse_stream(body: bytes) -> list[Any]:
         return [_counted(document, left) for document in documents]
     except RecursionError:  # too deep, or an alias inside itself
         raise bad_request("error converting YAML to JSON: exceeded max depth") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
         raise bad_request(f"{NOT_YAML}{_yaml_error(error)}") from None
 
 

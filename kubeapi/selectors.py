@@ -14,7 +14,7 @@ from kubeapi.errors import bad_request
 from kubeapi.meta_v1.types import LabelSelector
 from kubeapi.meta_v1.validation import label_value, qualified_name
 
-TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|>|<)|([^\s=!,()<>]+))")
+TOKEN = re.compile(r"(==|!=|=|!|,|\(|\)|>|<)|([^\s=!,()<>]+)")  # what is neither is space, which findall passes over
 BINARY = "in, notin, =, ==, !=, gt, lt"
 ESCAPED = "\\,="
 OBJECT_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}

@@ -29,7 +29,7 @@ from controlplane.store import Compacted, Store, StoreError
 from kubeapi import openapi
 from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
-from kubeapi.errors import ApiError, internal_error
+from kubeapi.errors import ApiError, bad_request, internal_error
 from kubeapi.registry import Registry
 
 LARGEST_BODY = 3 * 1024 * 1024
@@ -71,6 +71,8 @@ class ApiServer:
             return refusal(internal_error(str(error)))
         except ApiError as error:
             return refusal(error)
+        except RecursionError:  # whoever walks a value that nests too deep finds out
+            return refusal(bad_request("exceeded max depth"))
 
     async def close(self) -> None:
         """Nothing to release: the store belongs to who made it."""
