@@ -28,6 +28,7 @@ export function mount(element, shell) {
     refill(place, [...new Set(store.list("pods").map(({ metadata }) => metadata.namespace))].sort(), () => namespaceSelect(shell, chosen.namespace, (namespace) => narrow({ namespace })));
     const events = store.list("events").filter((one) => fits(one, chosen)).sort(newestFirst);
     none.hidden = events.length > 0;
+    list.element.hidden = !none.hidden;
     hour.replaceChildren(histogram(events, i18n));
     list.set(events.map((event) => ({ key: event.metadata.uid, event, kind: event.type, parts: [event] })));
   }
