@@ -38,7 +38,8 @@ test-faults: images ## kill -9, hung engines, lost networks and 200 requests a s
 	@scripts/test_packages.sh
 	@$(SUDO) $(BIN)/pytest -m faults
 
-soak: setup ## 10,000 simulated stories of a cluster under faults; goes on where it was interrupted
+soak: setup ## what promises hold for long: planted bugs, then 10,000 simulated stories, which go on where they were interrupted
+	@$(SUDO) $(BIN)/pytest -m soak
 	@$(BIN)/naru simulate --stories $(STORIES) --quiet --journal build/soak.jsonl
 
 bench: images ## ours beside the bare engine, measured: some minutes; PEERS=swarm, beside Docker Swarm too

@@ -13,13 +13,14 @@ from typing import Any
 
 from naru.simulation.cluster import Cluster, Node
 from naru.simulation.deeds import EVERYBODY, Deed
-from naru.simulation.invariants.base import CONTROL_PLANE, Scene
+from naru.simulation.invariants.base import CONTROL_PLANE, DISK, Scene
 from naru.simulation.observer import Observer
 from naru.simulation.virtual import VirtualLoop
 from naru.simulation.wire import Weather, Wire
 
 FAIR = Weather()
-SHAKING = ("crash-server", "disk-full", "clock", "slow-controllers")  # what keeps a control plane from its work
+PLAIN = ("kill", "remove", "kill-sandbox", "unwell", "crash-loop")  # that a node has to notice at once
+SHAKEN = {"crash-server": CONTROL_PLANE, "slow-controllers": CONTROL_PLANE, "clock": CONTROL_PLANE, "disk-full": DISK}
 LONGEST_WAIT = (
     5.0  # seconds in which the turn of the event loop comes in which a process is to crash, or it crashes then
 )
@@ -47,8 +48,10 @@ class Adversary:
         """One deed."""
         told, seconds = deed.arguments, deed.arguments.get("seconds", 0.0)
         node = self._cluster.nodes[told["node"]] if told.get("node", EVERYBODY) != EVERYBODY else None
-        if node or deed.name in SHAKING:
-            self._scene.trouble(node.name if node else CONTROL_PLANE, self._scene.now + seconds)
+        if node and deed.name not in PLAIN:
+            self._scene.trouble(node.name, self._scene.now + seconds)
+        elif deed.name in SHAKEN:
+            self._scene.trouble(SHAKEN[deed.name], self._scene.now + seconds)
         match deed.name:
             case "crash-server":
                 self._spawn(self._crash(self._cluster.crash_server, self._cluster.start_server, CONTROL_PLANE, told))
@@ -88,13 +91,15 @@ class Adversary:
             case "engine-hangs":
                 engine.thawed.clear()
                 self._later(seconds, engine.thawed.set)
-            case "engine-errors" | "engine-full" | "crash-loop" | "events":
+            case "engine-errors" | "engine-full" | "events":
                 self._turn(engine.mischief, asdict(type(engine.mischief)()), told)
-            case "kill" | "remove" | "unwell":
+            case "kill" | "remove" | "unwell" | "crash-loop":
+                if name == "crash-loop":
+                    self._turn(engine.mischief, asdict(type(engine.mischief)()), told)
                 if running := engine.running():
                     victim = running[int(told["which"] * len(running))].id
-                    if name == "kill":
-                        engine.kill(victim, told["code"], oom=told["oom"])
+                    if name in ("kill", "crash-loop"):
+                        engine.kill(victim, told.get("code", 1), oom=told.get("oom", False))
                     elif name == "remove":
                         engine.lose(victim)
                     else:

@@ -62,7 +62,7 @@ def _of_user(rng: random.Random, at: float, nodes: int, there: list[str]) -> Dee
         case "roll":
             return Deed(at, "roll", {"deployment": name, "image": f"app:{rng.randint(1, 9)}"})
         case "run":
-            return Deed(at, "run", {"pod": "solo"})
+            return Deed(at, "run", {"pod": "solo", "force": rng.random() < 0.3})
         case "hold":
             return Deed(at, "hold", {"name": "kept", "seconds": round(rng.uniform(1, 10), 2)})
     there.remove(name)
@@ -99,17 +99,17 @@ def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
         (2, "engine-hangs", {"node": node, "seconds": seconds}),
         (2, "engine-errors", {"node": node, "fails": 0.3, "hangs": 0.1, "seconds": seconds}),
         (1, "engine-full", {"node": node, "full": True, "seconds": seconds}),
-        (1, "crash-loop", {"node": node, "doomed": True, "seconds": round(seconds * 3, 2)}),
+        (2, "crash-loop", {"node": node, "which": rng.random(), "doomed": True, "seconds": round(seconds * 3, 2)}),
         (3, "kill", {"node": node, "which": rng.random(), "code": rng.choice((0, 1, 137)), "oom": rng.random() < 0.3}),
         (2, "kill-sandbox", {"node": node, "which": rng.random()}),
         (1, "remove", {"node": node, "which": rng.random()}),
-        (2, "unwell", {"node": node, "which": rng.random(), "seconds": seconds}),
+        (2, "unwell", {"node": node, "which": rng.random(), "seconds": round(seconds * 3, 2)}),
         (2, "partition", {"node": node, "seconds": round(seconds * 3, 2)}),
         (2, "weather", {"node": anybody, **bad, "seconds": seconds}),
         (3, "events", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),
         (2, "slow-watcher", {"delay": round(rng.uniform(0.1, 3), 2), "seconds": seconds}),
-        (3, "slow-controllers", {"delay": round(rng.uniform(0.05, 1), 2), "seconds": seconds}),
-        (1, "disk-full", {"seconds": seconds}),
+        (3, "slow-controllers", {"delay": round(rng.uniform(0.05, 1), 2), "lost": 0.1, "seconds": seconds}),
+        (2, "disk-full", {"seconds": seconds}),
         (2, "clock", {"node": anybody, "skew": skew, "seconds": seconds}),
         (2, "compact", {}),
     )

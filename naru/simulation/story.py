@@ -29,6 +29,7 @@ from naru.simulation.watchman import Watchman
 
 SETTLE = 2.0  # seconds that a cluster has before the first deed
 REST = 900.0  # seconds after the last fault: an eviction takes 300, and so does the longest back-off of a container
+STAY = 50.0  # seconds for which it then has to stay so: a node that has fallen silent is noticed after 40
 
 
 class Outcome(NamedTuple):
@@ -58,7 +59,7 @@ class _Story:
         self._watchman = Watchman(cluster)
         self._scene = self._watchman.scene
         wire = cluster.wire("user")
-        self._user = User(Client(wire, load(), "user"), self._scene.held)
+        self._user = User(Client(wire, load(), "user"), self._scene)
         self._informer = Informer(Client(cluster.wire("informer"), load(), "informer"), Pod)
         self._pods = Observer(cluster, self._scene, "/api/v1/pods", PODS)
         self._slices = Observer(cluster, self._scene, "/apis/discovery.k8s.io/v1/endpointslices", SLICES)
@@ -111,7 +112,10 @@ class _Story:
             await asyncio.wait({alarm}, timeout=1.0)
             if self._scene.found:
                 return self._scene.found
-        return [f"rest: {REST:.0f} s after the last fault: {why}" for why in left]
+        if left:
+            return [f"rest: {REST:.0f} s after the last fault: {why}" for why in left]
+        await asyncio.wait({alarm}, timeout=STAY)
+        return self._scene.found or [f"rest: it did not last: {why}" for why in self._unrest()]
 
     def _unrest(self) -> list[str]:
         seen = {pod.metadata.uid: pod.metadata.resource_version for pod in self._informer.list()}

@@ -12,6 +12,7 @@ from kubeapi.client.client import Client
 from kubeapi.core_v1.types import ConfigMap, Pod, Service
 from kubeapi.errors import ApiError
 from naru.simulation.deeds import Deed
+from naru.simulation.invariants.base import Scene
 from naru.simulation.node import STUBBORN
 
 AGAIN = 0.5
@@ -22,11 +23,11 @@ Wishes = dict[str, dict[str, Any] | None]
 
 
 class User:
-    """Carries out deeds in their order; `wanted` is what it has asked for, by Deployment (None: that it be gone), `held`
-    has the keys of what must stay because of its finalizer."""
+    """Carries out deeds in their order; `wanted` is what it has asked for, by Deployment (None: that it be gone). The
+    scene hears of what else it counts on."""
 
-    def __init__(self, client: Client, held: set[str]) -> None:
-        self._client, self._held = client, held
+    def __init__(self, client: Client, scene: Scene) -> None:
+        self._client, self._scene = client, scene
         self.wanted: Wishes = {}
         self._asked: asyncio.Queue[Deed | None] = asyncio.Queue()
 
@@ -39,8 +40,10 @@ class User:
         while deed := await self._asked.get():
             match deed.name:
                 case "run":
-                    await self._until_answered(functools.partial(self._delete, Pod, deed.arguments["pod"]))
-                    await self._until_answered(functools.partial(self._run, deed.arguments["pod"]))
+                    name, grace = deed.arguments["pod"], 0 if deed.arguments.get("force") else None
+                    self._scene.forced |= {name} if grace == 0 else set()
+                    await self._until_answered(functools.partial(self._delete, Pod, name, grace=grace))
+                    await self._until_answered(functools.partial(self._run, name))
                 case "hold":
                     await self._hold(deed.arguments["name"], deed.arguments["seconds"])
                 case _:
@@ -77,9 +80,9 @@ class User:
         name = asked["metadata"]["name"]
         await self._client.patch(model, name, asked, NAMESPACE, type="apply", manager="user", force=True)
 
-    async def _delete(self, model: type[Any], name: str, policy: str = "") -> None:
+    async def _delete(self, model: type[Any], name: str, policy: str = "", grace: int | None = None) -> None:
         try:
-            await self._client.delete(model, name, NAMESPACE, propagation=policy)
+            await self._client.delete(model, name, NAMESPACE, grace=grace, propagation=policy)
         except ApiError as error:
             if error.code != 404:
                 raise
@@ -110,10 +113,10 @@ class User:
         meta = {"name": name, "namespace": NAMESPACE, "finalizers": [HOLD]}
         asked = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
         await self._until_answered(functools.partial(self._apply, ConfigMap, asked))
-        self._held.add(f"//configmaps/{NAMESPACE}/{name}")
+        self._scene.held.add(f"//configmaps/{NAMESPACE}/{name}")
         await self._until_answered(functools.partial(self._delete, ConfigMap, name))
         await asyncio.sleep(seconds)
-        self._held.clear()
+        self._scene.held.clear()
         await self._until_answered(functools.partial(self._release, name))
 
     async def _release(self, name: str) -> None:

@@ -12,7 +12,7 @@ from naru.simulation.cluster import Cluster, Node
 Object = dict[str, Any]
 PODS, NODES, SERVICES = "//pods/", "//nodes/", "//services/"
 SETS, DEPLOYMENTS, SLICES = "/apps/replicasets/", "/apps/deployments/", "/discovery.k8s.io/endpointslices/"
-CONTROL_PLANE = ""  # a place that can be in trouble, as nodes can by their names
+CONTROL_PLANE, DISK = "", "disk"  # places that can be in trouble, as nodes can by their names
 
 
 class Seen(NamedTuple):
@@ -41,6 +41,7 @@ class Scene:
         self.sets: dict[str, Object] = {}  # ReplicaSets by uid, also those that are gone: their pods may be there still
         self.uids: list[str] = [""]  # whose object each revision is
         self.held: set[str] = set()  # the keys of what its user holds by a finalizer
+        self.forced: set[str] = set()  # the names of pods that were deleted without waiting for their end
         self.found: list[str] = []
         self.alarm = asyncio.Event()
         self._troubled: dict[str, float] = {}

@@ -1,7 +1,7 @@
 """A Deployment under way: never more pods than maxSurge lets come, nor fewer ready ones than maxUnavailable lets go.
 
 A controller acts on what it has heard of: for LAG seconds it may still go by an earlier spec, or count on a pod that was
-ready a moment ago. What the adversary or an eviction takes is not a controller's doing.
+ready then (where nothing can be written, for longer). What the adversary or an eviction takes is not a controller's doing.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from naru.simulation.invariants.base import (
-    CONTROL_PLANE,
     DEPLOYMENTS,
+    DISK,
     NODES,
     PODS,
     Invariant,
@@ -21,7 +21,7 @@ from naru.simulation.invariants.base import (
     is_ready,
 )
 
-LAG = 5.0
+LAG = 8.0  # a controller may hear of things up to a second late, and several hear one after the other
 
 
 class Bounds(NamedTuple):
@@ -108,7 +108,7 @@ class Available(Rollout):
             return
         evicted = self.scene.now - self._tainted.get(after["spec"].get("nodeName"), -LAG) < LAG
         scaled = len({bounds.replicas for bounds in recent}) > 1
-        if not is_ready(after) or evicted or scaled or not self.scene.calm(CONTROL_PLANE, LAG):
+        if not is_ready(after) or evicted or scaled or not self.scene.calm(DISK, LAG):
             return
         left, least = sum(self._counts(pod) for pod in pods if is_active(pod)), min(bounds.least for bounds in recent)
         if left < least:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from naru.simulation.invariants.base import CONTROL_PLANE, PODS, SLICES, Invariant, Scene, Seen, is_active, is_ready
+from naru.simulation.invariants.base import (
+    CONTROL_PLANE,
+    DISK,
+    PODS,
+    SLICES,
+    Invariant,
+    Object,
+    Scene,
+    Seen,
+    is_active,
+    is_ready,
+)
 
-LAG = 2.0  # seconds from a pod's word in the API to its endpoint
-TRUTH = 15.0  # seconds from what happens in a container to its endpoint; a probe needs some of them
+LAG = 6.0  # seconds from a pod's word in the API to its endpoint
+TRUTH = 10.0  # seconds from what happens in a container to its endpoint; a probe needs some of them
 AFTERMATH = 75.0  # seconds in which a node may still not know what it did not hear: its resync takes 60
 
 
@@ -23,7 +34,7 @@ class Traffic(Invariant):
         """As `Invariant` says."""
         if seen.key.startswith(PODS) and seen.before and is_ready(seen.before) and is_active(seen.before):
             self._ready[seen.before["metadata"]["uid"]] = self.scene.now
-        elif seen.key.startswith(SLICES) and seen.type != "DELETED" and self.scene.calm(CONTROL_PLANE, LAG):
+        elif seen.key.startswith(SLICES) and seen.type != "DELETED" and self.scene.calm(DISK, LAG):
             for uid, name in endpoints(seen.object):
                 if self._since(uid) > LAG:
                     self.say(f"{seen.key} leads to {name}, which is not ready")
@@ -37,22 +48,27 @@ class Traffic(Invariant):
 
     def ticked(self) -> None:
         """As `Invariant` says."""
-        now, serving = self.scene.now, {}
+        now, pods = self.scene.now, {pod["metadata"]["uid"]: pod for pod in self.scene.pods()}
         for node in self.scene.cluster.nodes:
             for container in node.engine.running():
-                if container.id not in node.engine.unwell:
-                    serving[container.pod.uid] = now
-        self._served |= serving
-        if not self.scene.calm(CONTROL_PLANE, TRUTH):
+                pod = pods.get(container.pod.uid)
+                if pod and not (container.id in node.engine.unwell and _is_probed(pod)):
+                    self._served[container.pod.uid] = now
+        if not self.scene.calm(CONTROL_PLANE, TRUTH) or not self.scene.calm(DISK, TRUTH):
             return
-        for key, found in self.scene.objects.items():
-            for uid, name in endpoints(found) if key.startswith(SLICES) else ():
+        for found in self.scene.under(SLICES):
+            for uid, name in endpoints(found):
                 if self._since(uid) > TRUTH:
-                    self.say(f"{key} still leads to {name}, which is not ready")
-                pod = next((p for p in self.scene.pods() if p["metadata"]["uid"] == uid), None)
-                known = pod is not None and self.scene.calm(pod["spec"].get("nodeName", ""), AFTERMATH)
-                if known and now - self._served.get(uid, now) > TRUTH:
-                    self.say(f"{key} leads to {name}, where nothing has answered for {now - self._served[uid]:.0f} s")
+                    self.say(f"{found['metadata']['name']} still leads to {name}, which is not ready")
+                silent = now - self._served.get(uid, now)
+                if silent > TRUTH and self.scene.calm(pods.get(uid, {}).get("spec", {}).get("nodeName", ""), AFTERMATH):
+                    self.say(
+                        f"{found['metadata']['name']} leads to {name}, where nobody has answered for {silent:.0f} s"
+                    )
+
+
+def _is_probed(pod: Object) -> bool:
+    return any("readinessProbe" in container for container in pod["spec"]["containers"])
 
 
 def endpoints(found: dict[str, object]) -> list[tuple[str, str]]:
