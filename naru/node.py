@@ -31,7 +31,7 @@ async def node(data_dir: pathlib.Path, config: ClusterConfig) -> AsyncIterator[N
     certificate, key, token = _shown(data_dir, config)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(data_dir / "ca.crt"))
     tls.load_cert_chain(certificate, key)
-    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.minimum_version, tls.verify_mode = ssl.TLSVersion.TLSv1_2, ssl.CERT_REQUIRED
     transport = HttpTransport(f"https://127.0.0.1:{config.port}", token=token, ca=data_dir / "ca.crt")
     runtime = DockerRuntime(config.id)
     wanted = AgentConfig(config.id, config.node, config.pod_range, config.service_range, data_dir / "pods")

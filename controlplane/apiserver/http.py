@@ -206,6 +206,7 @@ class Listener(uvicorn.Server):
                 lifespan="off",
                 log_level="error",
                 access_log=False,
+                server_header=False,
                 ws_per_message_deflate=False,
                 ws_ping_interval=30,
                 ws_ping_timeout=60,

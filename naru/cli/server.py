@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import uvloop
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    os.umask(0o077)  # whatever it writes is its owner's alone
     config = ClusterConfig.ensure(options.data_dir, options.port)
     try:
         uvloop.run(run_control_plane(options.data_dir, config, options.controllers, options.ready_fd))
