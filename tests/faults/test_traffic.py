@@ -1,7 +1,8 @@
 """200 requests a second through the three tiers, each written to the database: none fails, whatever is done beneath it.
 
-Only a web container that is killed takes with it the requests that it was answering: nobody between it and its client could
-ask again. Those are counted, and are all that may fail.
+Only a web container that is killed takes with it the connections that it had, or that its kernel had taken for it: nobody
+between it and its client could ask again. Those are counted, and are all that may fail. It takes a machine with the power for
+200 requests a second: on one that is busy otherwise the tiers themselves fall behind.
 """
 
 from __future__ import annotations
@@ -111,5 +112,5 @@ def test_heals_of_one_web_of_two_fail_only_what_it_was_answering(shop: Shop) -> 
         for container in shop.containers("web"):
             shop.heal("web", container)
     print(f"heals of web: {len(tally.failures)} of {tally.sent} failed {Counter(f[:40] for f in tally.failures)}")
-    refused = [failure for failure in tally.failures if "Connect" in failure]
+    refused = [failure for failure in tally.failures if "ConnectionRefusedError" in failure]
     assert refused == [], f"{len(refused)} of {tally.sent} met the dead address"
