@@ -1,8 +1,8 @@
 """200 requests a second through the three tiers, each written to the database: none fails, whatever is done beneath it.
 
 Only a web container that is killed takes with it the connections that it had, or that its kernel had taken for it: nobody
-between it and its client could ask again. Those are counted, and are all that may fail. It takes a machine with the power for
-200 requests a second: on one that is busy otherwise the tiers themselves fall behind.
+between it and its client could ask again. Those are counted, and are all that may fail. It takes a machine that can do 200
+requests a second: on one that is busy otherwise the tiers themselves fall behind.
 """
 
 from __future__ import annotations
