@@ -40,18 +40,14 @@ class Shop(NamedTuple):
         self.rolled_out(tier)
         self.kubectl("wait", f"--for=jsonpath={{.status.replicas}}={replicas}", f"deployment/{tier}", "--timeout=60s")
 
-    def containers(self, tier: str) -> list[str]:
-        """The ids of its containers on the engine."""
-        found = json.loads(self.kubectl("get", "pods", "-l", f"app={tier}", "-o", "json"))["items"]
-        return [pod["status"]["containerStatuses"][0]["containerID"].removeprefix("docker://") for pod in found]
-
-    def heal(self, tier: str, container: str) -> None:
-        """Kill the container, and wait until another stands in its place."""
-        self.cluster.run("docker", "kill", container)
-        replicas = json.loads(self.kubectl("get", f"deployment/{tier}", "-o", "json"))["spec"]["replicas"]
-        self.kubectl(
-            "wait", f"--for=jsonpath={{.status.availableReplicas}}={replicas}", f"deployment/{tier}", "--timeout=60s"
-        )
+    def heal(self, tier: str) -> None:
+        """Kill the container of each pod, one after the other has come back."""
+        for pod in json.loads(self.kubectl("get", "pods", "-l", f"app={tier}", "-o", "json"))["items"]:
+            (container,) = pod["status"]["containerStatuses"]
+            self.cluster.run("docker", "kill", container["containerID"].removeprefix("docker://"))
+            restarts = "jsonpath={.status.containerStatuses[0].restartCount}"
+            for what in (f"{restarts}={container['restartCount'] + 1}", "condition=Ready"):
+                self.kubectl("wait", f"pod/{pod['metadata']['name']}", f"--for={what}", "--timeout=60s")
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +98,13 @@ def test_restarts_of_control_plane_and_agent_fail_no_request(shop: Shop) -> None
 
 def test_heals_of_one_was_of_three_fail_no_request(shop: Shop) -> None:
     with steady(shop.url, PER_SECOND) as tally:
-        for container in shop.containers("was"):
-            shop.heal("was", container)
+        shop.heal("was")
     unharmed("heals of was", tally)
 
 
 def test_heals_of_one_web_of_two_fail_only_what_it_was_answering(shop: Shop) -> None:
     with steady(shop.url, PER_SECOND) as tally:
-        for container in shop.containers("web"):
-            shop.heal("web", container)
+        shop.heal("web")
     print(f"heals of web: {len(tally.failures)} of {tally.sent} failed {Counter(f[:40] for f in tally.failures)}")
     refused = [failure for failure in tally.failures if "ConnectionRefusedError" in failure]
     assert refused == [], f"{len(refused)} of {tally.sent} met the dead address"
