@@ -11,7 +11,7 @@ from agent.node import LEASES, REPORT_EVERY, Machine, NodeKeeper, conditions, no
 from agent.runtime.protocol import EngineInfo
 from kubeapi.clock import FakeClock
 from kubeapi.coordination_v1.types import Lease
-from kubeapi.core_v1.types import Node, NodeCondition, NodeStatus, NodeSystemInfo
+from kubeapi.core_v1.types import Node, NodeCondition, NodeStatus, NodeSystemInfo, Taint
 from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 
@@ -118,6 +118,14 @@ async def test_a_node_that_is_there_is_adopted(api: Api, keeper: NodeKeeper) -> 
     there = Node(metadata=ObjectMeta(name="n", labels={"zone": "a"}))
     await api.create(there)
     assert (await keeper.register()).metadata.labels == {"zone": "a"}
+
+
+async def test_a_node_is_born_with_its_labels_and_taints(api: Api, clock: FakeClock) -> None:
+    taint = Taint(key="fake", effect="NoSchedule")
+    keeper = NodeKeeper(api, clock, "n", MACHINE, {"fake": "true"}, (taint,))  # type: ignore[arg-type]
+    node = await keeper.register()
+    assert node.metadata.labels.items() >= {("fake", "true"), ("kubernetes.io/hostname", "host")}
+    assert node.spec.taints == [taint]
 
 
 async def test_a_node_registers_once_a_full_disk_has_room(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naru.cli import main
 from naru.simulation.deeds import Deed
 from naru.simulation.many import Journal, Size, storytellers
 from naru.simulation.shrink import shrink
@@ -43,6 +44,26 @@ def test_a_story_repeats_to_the_commit() -> None:
         with storytellers(1) as pool:
             stories.append(pool.submit(tell, 5, *SIZE).result())
     assert stories[0] == stories[1]
+
+
+def test_the_command_sums_up_and_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "simulate",
+        "--stories",
+        "2",
+        "--nodes",
+        "1",
+        "--hours",
+        "0.0003",
+        "--quiet",
+        "--journal",
+        str(tmp_path / "told"),
+    ]
+    assert main(words) == 0
+    assert main(words) == 0
+    first, again = capsys.readouterr().out.splitlines()
+    assert first.startswith("2 stories, ") and first.endswith("; all held")
+    assert first.split(" hours")[0] == again.split(" hours")[0]
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=40, unique=True), st.data())
