@@ -188,7 +188,7 @@ def agrees_on_container(word: str) -> None:
     assert container is not None
     first = {name: os.readlink(f"/proc/self/ns/{name}") == f"{name}:[{number}]" for name, number in FIRST.items()}
     if container.value == "none" and word == "container-other" and not first["pid"]:
-        # systemd since 256 takes any process namespace of its own for a container's; a chroot by `unshare --pid` has one too.
+        # systemd since 256 takes a process namespace of its own for a container; a chroot by `unshare --pid` has one too.
         assert ALONE in container.note
         assert all(own for name, own in first.items() if name != "pid")
     elif container.value == "none" and word:
