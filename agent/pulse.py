@@ -1,4 +1,4 @@
-"""Whether the engine answers. One that hangs says nothing of it, and its event stream stays open: so it is asked now and then.
+"""Whether the engine answers. One that hangs says nothing, and its event stream stays open: so it is asked now and then.
 
 One question is open at a time, however long the engine takes over it: what hangs must not gather threads.
 """
