@@ -56,7 +56,7 @@ def descriptors(wanted: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize("number", [3000, pytest.param(10_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("number", [2500, pytest.param(10_000, marks=pytest.mark.soak)])
 async def test_thousands_of_idle_connections_take_bounded_memory_and_others_are_answered(
     tmp_path: Path, number: int
 ) -> None:

@@ -46,7 +46,7 @@ def test_any_object_of_any_kind_is_taken_or_refused(world: World, examples: int)
     before = world.store.revision
 
     @fuzz(
-        examples * 4,
+        examples * 2,
         st.sampled_from(KINDS).flatmap(lambda k: st.tuples(st.just(k), bodies(k))),
         st.sampled_from(["Strict", "Warn", "Ignore"]),
     )
