@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from agent.hardware.doors import add_doors
 from agent.hardware.evidence import Tree
@@ -40,6 +39,7 @@ from agent.volumes.reclaim import Reclaimer
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.client.recorder import Recorder, reference_of
+from kubeapi.clockwork import Clockwork
 from kubeapi.core_v1.types import Container as ContainerTemplate
 from kubeapi.core_v1.types import Node, Pod, Service, Taint
 from kubeapi.discovery_v1.types import EndpointSlice
@@ -99,7 +99,7 @@ class Agent:
         self._reclaimer = Reclaimer(client, runtime, self._recorder, config.node)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._clockwork = AsyncIOScheduler()
+        self._clockwork = Clockwork(clock)
         self._parts: Parts | None = None
         self._told = asyncio.Event()  # the API has heard how the node is
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from controlplane.controllers.controller import Context, Controller
 from controlplane.controllers.deployment import DeploymentController
@@ -26,6 +25,7 @@ from controlplane.controllers.volumes import VolumeController
 from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.client.client import Client
 from kubeapi.clock import Clock
+from kubeapi.clockwork import Clockwork
 from kubeapi.core_v1.types import Event
 from kubeapi.errors import ApiError
 from kubeapi.registry import Registry
@@ -84,7 +84,7 @@ class Manager:
         self._context, self._compact = Context(client, registry, clock, rng, root_ca, pod_network), compact
         wanted = chosen(controllers, [c.name for c in ALL])
         self.running: list[Controller | Scheduler] = [c(self._context) for c in ALL if c.name in wanted]
-        self._slow = AsyncIOScheduler(timezone="UTC")
+        self._slow = Clockwork(clock)
 
     async def start(self) -> None:
         """List everything once, then work."""

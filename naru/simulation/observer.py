@@ -18,7 +18,7 @@ from kubeapi.client.transport import Request
 from naru.simulation.cluster import Cluster
 from naru.simulation.invariants.base import Scene
 
-AGAIN = 0.25
+AGAIN, BREAKS = 0.25, 0.1  # seconds until it resumes; how likely its stream breaks before an event
 NAME = "watches"
 
 
@@ -27,6 +27,7 @@ class Observer:
 
     def __init__(self, cluster: Cluster, scene: Scene, path: str, prefix: str) -> None:
         self._wire, self._scene, self._path, self._prefix = cluster.wire(f"watch {path}"), scene, path, prefix
+        self._wire.weather.broken = BREAKS
         self._log: list[Change] = []
         self._revisions: list[int] = []
         self.slowness = 0.0  # seconds that it takes for each event
