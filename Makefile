@@ -7,7 +7,7 @@ export DATA_DIR ?= /var/lib/naru
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo down check test soak bench bench-vm
+.PHONY: help setup engine images demo down check test test-page test-faults soak bench bench-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,9 +30,13 @@ check: setup ## format, lint, strict types, import directions
 images: engine ## the example's images, built where they are missing
 	@scripts/images.sh
 
-test: images ## every test but those that break whole engines (faults) or take long (soak)
+test: images ## every test but those of test-page, test-faults and soak
 	@scripts/test_packages.sh
 	@$(BIN)/pytest
+
+test-page: images ## the page in a real browser, most of it on a whole cluster
+	@scripts/test_packages.sh
+	@$(BIN)/pytest -m page
 
 test-faults: images ## kill -9, hung engines, lost networks and 200 requests a second: half an hour, as root
 	@scripts/test_packages.sh

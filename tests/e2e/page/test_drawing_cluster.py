@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.e2e.conftest import Cluster
 from tests.e2e.page.browser import at_desk
 
-pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180), pytest.mark.page]
 PATIENCE = 30_000  # milliseconds for a probe on a busy machine
 ASK = """async (path) => {
   const answer = await fetch(path, { method: path.includes("/trace?") ? "POST" : "GET", headers: { "X-Naru-Page": "1" } });

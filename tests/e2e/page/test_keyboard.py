@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page
 
 from tests.e2e.page.documents import ORIGIN, Cluster, opened
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.page]
 VIEWS = {"": "form", "workloads": ".row", "events": "h1", "logs": ".log", "why": ".verdict"}
 VIEWS |= {"path": ".hop", "beneath": ".level", "memory": ".memory-row"}
 MOST = 150  # stops before one is held somewhere

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 from tests.e2e.page import world
 from tests.e2e.page.documents import Cluster, opened
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.page]
 STYLED = "getComputedStyle(document.querySelector('.stage')).position + getComputedStyle(document.body).margin"
 
 

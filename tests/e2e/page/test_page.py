@@ -18,7 +18,7 @@ from controlplane.dashboard import files
 from tests.e2e.conftest import Cluster
 from tests.e2e.page.browser import at_desk, kept
 
-pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180), pytest.mark.page]
 VIEWS = {"": "form", "workloads": ".row", "events": ".row", "logs": ".log", "why": ".verdict"}
 VIEWS |= {"path": "svg", "beneath": "li", "memory": "h1"}
 STATIC = Path(files.__file__).parent / "static"

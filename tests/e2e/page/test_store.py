@@ -17,7 +17,7 @@ from kubeapi.client.transport import Request
 from tests.e2e.conftest import Cluster
 from tests.e2e.page.browser import at_desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(150), pytest.mark.page]
 PODS = 1000
 IN_SIGHT = 60  # rows
 
