@@ -47,8 +47,9 @@ def test_a_yaml_bomb_is_refused_at_every_door(world: World, text: str) -> None:
 @pytest.mark.parametrize("media", ["application/json", "application/yaml"])
 def test_deep_bodies_are_refused_and_do_not_end_the_process(world: World, depth: int, media: str) -> None:
     for body in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
-        assert world.ask("POST", f"{NAMESPACE}/pods", body, media, TRIAL).status == 400
-        assert world.ask("POST", "/apply", body, media, TRIAL).status == 400
+        # How deep is too deep differs by version of Python; what can be read is refused for what it says.
+        assert world.ask("POST", f"{NAMESPACE}/pods", body, media, TRIAL).status in (400, 422)
+        assert world.ask("POST", "/apply", body, media, TRIAL).status in (400, 422)
 
 
 @pytest.mark.parametrize("kind", ["merge", "strategic-merge", "json"])
