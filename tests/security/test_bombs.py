@@ -43,7 +43,7 @@ def test_a_yaml_bomb_is_refused_at_every_door(world: World, text: str) -> None:
     assert told.status in (400, 422)
 
 
-@pytest.mark.parametrize("depth", [900, 1100, 100_000])
+@pytest.mark.parametrize("depth", [1100, 100_000])
 @pytest.mark.parametrize("media", ["application/json", "application/yaml"])
 def test_deep_bodies_are_refused_and_do_not_end_the_process(world: World, depth: int, media: str) -> None:
     for body in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
