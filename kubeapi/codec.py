@@ -26,7 +26,8 @@ from kubeapi.schema import Schema, schema_of
 Validation = Literal["Strict", "Warn", "Ignore"]
 Path = tuple[str | int, ...]
 LARGEST_YAML_NODES = 200_000  # aliases expand; a body of 3 MiB has fewer honest nodes than this
-DEEPEST_YAML = 1000
+DEEPEST = 254  # how deep JSON can be written
+DEEPEST_YAML = 1000  # how deep YAML is read; what aliases make of it is counted after
 MOST_MERGED = 20_000  # fields that `<<` brings; merges of merges multiply
 # Go embeds these structs; the decoder's path names them though JSON does not.
 EMBEDDED = {"Volume": "VolumeSource", "PersistentVolumeSpec": "PersistentVolumeSource", "Probe": "ProbeHandler"}
@@ -117,7 +118,7 @@ def parse_stream(body: bytes) -> list[Any]:
     try:
         documents = [*yaml.load_all(body, _Loader)]
         left = [LARGEST_YAML_NODES]
-        return [_counted(document, left) for document in documents]
+        return [_counted(document, left, 0) for document in documents]
     except RecursionError:  # too deep, or an alias inside itself
         raise bad_request("error converting YAML to JSON: exceeded max depth") from None
     except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
@@ -133,15 +134,32 @@ def _yaml_error(error: Exception) -> str:
     return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
 
 
-def _counted(value: Any, left: list[int]) -> Any:
+def too_deep(body: bytes) -> bool:
+    """Whether a body is JSON that nests deeper than can be written again, whatever this version of Python can read."""
+    if body.count(b"{") + body.count(b"[") <= DEEPEST:
+        return False
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False  # told by who reads it
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
+    return False
+
+
+def _counted(value: Any, left: list[int], depth: int) -> Any:
     """The value with text keys; 400 when its aliases expand to more nodes than any honest body has."""
     left[0] -= 1
     if left[0] < 0:
         raise bad_request("the YAML expands to too many values")
+    if depth > DEEPEST:
+        raise RecursionError
     if isinstance(value, dict):
-        return {_key_text(k): _counted(v, left) for k, v in value.items()}
+        return {_key_text(k): _counted(v, left, depth + 1) for k, v in value.items()}
     if isinstance(value, list):
-        return [_counted(v, left) for v in value]
+        return [_counted(v, left, depth + 1) for v in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return float(value)  # as in Go, and as orjson reads one in JSON
     if value is not None and not isinstance(value, (str, int, float)):

@@ -63,8 +63,6 @@ def json_body(request: Request, kind: Kind) -> bytes:
                 return orjson.dumps(codec.parse(request.body, "application/yaml"))
             except ApiError as error:
                 raise codec.unrecognized(kind, request.body, error.message.removeprefix(codec.NOT_YAML)) from None
-            except orjson.JSONEncodeError:  # deeper than JSON can be written, though Python read it
-                raise codec.unrecognized(kind, request.body, "exceeded max depth") from None
     known = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     why = f"the body of the request was in an unknown format - accepted media types include: {known}"
     raise ApiError(415, "UnsupportedMediaType", why)

@@ -26,7 +26,7 @@ from controlplane.apiserver.routing import Target, route
 from controlplane.apiserver.watch import Watcher
 from controlplane.apiserver.writes import Writer, Written
 from controlplane.store import Compacted, Store, StoreError
-from kubeapi import openapi
+from kubeapi import codec, openapi
 from kubeapi.client.transport import Request, Response
 from kubeapi.clock import Clock
 from kubeapi.errors import ApiError, bad_request, internal_error
@@ -81,6 +81,8 @@ class ApiServer:
         if len(request.body) > LARGEST_BODY:
             why = f"Request entity too large: limit is {LARGEST_BODY}"
             raise ApiError(413, "RequestEntityTooLarge", why, details={})
+        if codec.too_deep(request.body):
+            raise bad_request("exceeded max depth")
         if request.path.rstrip("/") in HEALTH:
             return health(request.path.rstrip("/"), self.store.fault)
         if request.path.rstrip("/") == "/apply":
