@@ -17,7 +17,7 @@ import tempfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from controlplane.store import StoreError
 from controlplane.store.copies import Copy, inspect, take
@@ -111,13 +111,13 @@ def unpack(file: Path, folder: Path) -> Backup:
     return _checked(file, folder, contents or {}, found)
 
 
-def _checked(file: Path, folder: Path, contents: dict[str, object], found: dict[str, str]) -> Backup:
+def _checked(file: Path, folder: Path, contents: dict[str, Any], found: dict[str, str]) -> Backup:
     sums = contents.pop("sha256", None)
     if (written := contents.pop("format", None)) != FORMAT:
         raise BackupError(f"{file} has format {written}, this Naru knows {FORMAT}: use the version that wrote it")
     if sums != found or {*found} != {STORE, *IDENTITY}:
         raise BackupError(f"{file} is damaged (its checksums do not match its content): use another backup")
-    said = Backup(**contents)  # type: ignore[arg-type]
+    said = Backup(**contents)
     try:
         held = inspect(folder / STORE)
     except StoreError as error:

@@ -5,12 +5,10 @@ They live in one event loop; the controllers reach the API server in process, th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import pathlib
 import random
-import signal
 from collections.abc import AsyncIterator
 
 import yaml
@@ -26,7 +24,7 @@ from kubeapi.clock import SystemClock
 from kubeapi.names import CONTROLLERS
 from naru import kubeconfig
 from naru.config import ClusterConfig
-from naru.processes import spare_collector, tell_ready
+from naru.foreground import run_until_stopped
 
 
 @contextlib.asynccontextmanager
@@ -71,13 +69,7 @@ async def run_control_plane(
     data_dir: pathlib.Path, config: ClusterConfig, controllers: str, ready_fd: int | None
 ) -> None:
     """Run a control plane until SIGTERM or SIGINT."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with control_plane(data_dir, config, controllers):
-        tell_ready(ready_fd)
-        spare_collector()
-        await stopped.wait()
+    await run_until_stopped(control_plane(data_dir, config, controllers), ready_fd)
 
 
 def write_kubeconfig(data_dir: pathlib.Path, config: ClusterConfig) -> None:

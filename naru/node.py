@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-import signal
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from kubeapi.client.client import Client
 from kubeapi.client.http import HttpTransport
 from kubeapi.clock import SystemClock
 from naru.config import ClusterConfig
-from naru.processes import spare_collector, tell_ready
+from naru.foreground import run_until_stopped
 
 STOP_GRACE = 10.0
 
@@ -55,13 +54,7 @@ def _shown(data_dir: pathlib.Path, config: ClusterConfig) -> tuple[pathlib.Path,
 
 async def run_agent(data_dir: pathlib.Path, config: ClusterConfig, ready_fd: int | None) -> None:
     """Be a node until SIGTERM or SIGINT."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with node(data_dir, config):
-        tell_ready(ready_fd)
-        spare_collector()
-        await stopped.wait()
+    await run_until_stopped(node(data_dir, config), ready_fd)
 
 
 class Belongings(NamedTuple):

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import pathlib
 import random
-import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
@@ -26,7 +25,7 @@ from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Node, Taint
 from kubeapi.errors import ApiError
 from naru.config import ClusterConfig
-from naru.processes import spare_collector, tell_ready
+from naru.foreground import run_until_stopped
 from naru.simulation.node import INFO, SimulatedAgent
 
 LABEL = "naru.dev/simulated"
@@ -110,10 +109,4 @@ def _agent(name: str, client: Client, data_dir: pathlib.Path, config: ClusterCon
 
 async def run_simulated_nodes(data_dir: pathlib.Path, config: ClusterConfig, count: int, ready_fd: int | None) -> None:
     """Be so many nodes until SIGTERM or SIGINT."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with simulated_nodes(data_dir, config, count):
-        tell_ready(ready_fd)
-        spare_collector()
-        await stopped.wait()
+    await run_until_stopped(simulated_nodes(data_dir, config, count), ready_fd)

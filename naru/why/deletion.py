@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from kubeapi.client.client import meta_of
 from kubeapi.model import Model
 from naru.why.finding import Finding, some
-from naru.why.world import READ, World, ago, meta, name_of
+from naru.why.world import READ, World, ago, name_of
 
 FOREGROUND = "foregroundDeletion"
 
 
 def why_there(world: World, obj: Model) -> list[Finding]:
     """What holds an object that is being deleted; nothing for one that is to stay."""
-    told = meta(obj)
+    told = meta_of(obj)
     if not told.deletion_timestamp:
         return []
     finalizers = ", ".join(told.finalizers)
@@ -23,7 +24,7 @@ def why_there(world: World, obj: Model) -> list[Finding]:
             name_of(o)
             for model in READ
             for o in world.all(model)
-            if any(r.uid == told.uid for r in meta(o).owner_references)
+            if any(r.uid == told.uid for r in meta_of(o).owner_references)
         ]
         waits = some(left) or "nothing of it is left, so it goes now"
         says = f"It is being deleted, and waits until what it owns is gone: {waits}."

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
+from kubeapi.client.client import meta_of
 from kubeapi.core_v1.types import Namespace, Node, PersistentVolumeClaim, Pod, Service
 from kubeapi.model import Model
 from naru.why import nodes, pods, services, storage, workloads
 from naru.why.deletion import why_there
 from naru.why.finding import Finding, Report
-from naru.why.world import World, ago, meta, name_of, quotes, when
+from naru.why.world import World, ago, name_of, quotes, when
 
 
 def _nothing(_world: World, _obj: Any) -> list[Finding]:
@@ -49,7 +50,7 @@ def why(world: World, model: type[Model], namespace: str, name: str) -> Report:
     if obj is None:
         return Report(title, (_absent(world, kind, namespace, name),))
     wrong = [*rule.deletion(world, obj), *rule.wrong(world, obj)]
-    if meta(obj).namespace and (home := world.get(Namespace, meta(obj).namespace)):
+    if meta_of(obj).namespace and (home := world.get(Namespace, meta_of(obj).namespace)):
         wrong += nodes.why_namespace(world, home)
     return Report(title, tuple(wrong), tuple(rule.past(world, obj)), "" if wrong else rule.well(world, obj))
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
+from kubeapi.client.client import meta_of
 from kubeapi.core_v1.types import Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service
 from kubeapi.discovery_v1.types import EndpointSlice
 from kubeapi.model import Model
@@ -37,17 +38,17 @@ class World:
 
     def get(self, model: type[M], name: str) -> M | None:
         """One by its name."""
-        return next((o for o in self.all(model) if meta(o).name == name), None)
+        return next((o for o in self.all(model) if meta_of(o).name == name), None)
 
     def owned(self, model: type[M], owner: Model) -> list[M]:
         """Those whose controller is `owner`."""
-        uid = meta(owner).uid
-        return [o for o in self.all(model) if any(r.controller and r.uid == uid for r in meta(o).owner_references)]
+        uid = meta_of(owner).uid
+        return [o for o in self.all(model) if any(r.controller and r.uid == uid for r in meta_of(o).owner_references)]
 
     def events(self, obj: Model, *reasons: str) -> list[Event]:
         """The Events about an object, newest first; only those with one of the reasons, if any are given."""
-        uid = meta(obj).uid
-        told = self.events_about(type(obj).__name__, meta(obj).name, *reasons)
+        uid = meta_of(obj).uid
+        told = self.events_about(type(obj).__name__, meta_of(obj).name, *reasons)
         return [e for e in told if e.involved_object.uid in ("", uid)]  # another of that name may have been there
 
     def events_about(self, kind: str, name: str, *reasons: str) -> list[Event]:
@@ -55,14 +56,9 @@ class World:
         return [e for e in self._events.get((kind, name), ()) if not reasons or e.reason in reasons]
 
 
-def meta(obj: Model) -> Any:
-    """The metadata of any object."""
-    return getattr(obj, "metadata")  # noqa: B009
-
-
 def name_of(obj: Model) -> str:
     """`pod/web-1`."""
-    return f"{str(getattr(obj, 'kind', '')).lower()}/{meta(obj).name}"
+    return f"{str(getattr(obj, 'kind', '')).lower()}/{meta_of(obj).name}"
 
 
 def when(event: Event) -> datetime:

@@ -71,9 +71,9 @@ def _is_probed(pod: Object) -> bool:
     return any("readinessProbe" in container for container in pod["spec"]["containers"])
 
 
-def endpoints(found: dict[str, object]) -> list[tuple[str, str]]:
+def endpoints(found: Object) -> list[tuple[str, str]]:
     """The uids and names of the pods that a slice calls ready."""
-    ready = [e for e in found.get("endpoints") or () if e["conditions"].get("ready")]  # type: ignore[attr-defined]
+    ready = [e for e in found.get("endpoints") or () if e["conditions"].get("ready")]
     return [
         (e["targetRef"]["uid"], e["targetRef"]["name"]) for e in ready if e.get("targetRef", {}).get("kind") == "Pod"
     ]

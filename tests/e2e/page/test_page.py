@@ -179,8 +179,8 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 
 async def test_logs_are_followed_into_the_next_life(shop_node: Cluster, browser: Browser) -> None:
-    says = {"name": "c", "image": "naru/base", "imagePullPolicy": "Never"}
-    says["command"] = ["sh", "-c", f"echo 'life begins'; echo '{MARKUP}'; while sleep 0.3; do echo tick; done"]  # type: ignore[assignment]
+    command = ["sh", "-c", f"echo 'life begins'; echo '{MARKUP}'; while sleep 0.3; do echo tick; done"]
+    says = {"name": "c", "image": "naru/base", "imagePullPolicy": "Never", "command": command}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "says"}, "spec": {"containers": [says]}}
     shop_node.kubectl("create", "-f", "-", stdin=json.dumps(pod))
     try:
