@@ -21,6 +21,7 @@ from kubeapi.core_v1.types import Pod
 ASKING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}  # who gets one of these is to end, in its own way
 FIRST_SIGNAL = 128
 SURVIVAL = timedelta(seconds=5)  # the kernel tells before it kills, and who is starved of CPU takes its time to die
+HEARING = timedelta(seconds=1)  # a busy engine tells of a want of memory after the end that it led to
 ELSEWHERE = "neither Naru nor, by all that was heard, the engine sent it"
 UNHEARD = "who sent it is not known, because the node's agent was not there"
 
@@ -74,6 +75,9 @@ class Causes:
         self._ours: set[str] = set()
         self._sent: dict[str, int] = {}
         self._short_of_memory: dict[str, datetime] = {}  # and since when
+        self._unexplained: dict[
+            str, datetime
+        ] = {}  # ends by SIGKILL that nobody spoke of, and until when that may come
         self._heard, self._engine_lost = False, False
 
     def ours(self, container_id: str) -> None:
@@ -94,20 +98,23 @@ class Causes:
     @property
     def due(self) -> datetime | None:
         """When a look has more to tell although nothing happens."""
-        return min((since + SURVIVAL for since in self._short_of_memory.values()), default=None)
+        survived = [since + SURVIVAL for since in self._short_of_memory.values()]
+        return min([*survived, *self._unexplained.values()], default=None)
 
     def look(self, pod: Pod, observed: Observed, now: datetime) -> list[Telling]:
         """What there is to tell of what happened since the last look."""
-        tellings = [*self._survivors(pod, observed, now), *self._ends(observed), *self._sandboxes(observed)]
+        tellings = [*self._survivors(pod, observed, now), *self._ends(observed, now), *self._sandboxes(observed)]
         if not self._heard and pod.metadata.deletion_timestamp:
             tellings = []  # most likely an agent before this one ended them
         here = {c.id for c in observed.containers} | {s.id for s in observed.sandboxes}
-        self._told = {c.id for c in observed.containers if c.phase == "exited"}
+        self._told = {c.id for c in observed.containers if c.phase == "exited"} - self._unexplained.keys()
         self._told |= {s.id for s in observed.sandboxes if not s.running}
         self._running = {c.id: c.name for c in observed.containers if c.phase == "running"}
         self._running |= {s.id: "" for s in observed.sandboxes if s.running}
         self._ours &= here
-        self._sent = {id_: number for id_, number in self._sent.items() if id_ in self._running}
+        self._sent = {
+            id_: number for id_, number in self._sent.items() if id_ in self._running.keys() | self._unexplained
+        }
         self._heard, self._engine_lost = True, False
         return tellings
 
@@ -122,11 +129,18 @@ class Causes:
                 message = f"The kernel killed a process of container {one.name} for want of memory (limit {limit}); "
                 yield Telling(one.name, "OOMKilling", f"{message}the container lives on")
 
-    def _ends(self, observed: Observed) -> Iterator[Telling]:
+    def _ends(self, observed: Observed, now: datetime) -> Iterator[Telling]:
+        waiting, self._unexplained = self._unexplained, {}
         for dead in observed.containers:
             if dead.phase != "exited" or dead.error or dead.id in self._told | self._ours:
                 continue
             lost = self._engine_lost and dead.id in self._running
+            silent = self._heard and not lost and dead.id not in self._sent and not dead.oom_killed
+            if silent and signal_of(dead.exit_code) == signal.SIGKILL:
+                until = waiting.get(dead.id, now + HEARING)
+                if now < until:
+                    self._unexplained[dead.id] = until
+                    continue
             if cause := cause_of(dead, self._sent.get(dead.id, 0), self._heard, lost):
                 yield Telling(dead.name, *cause)
         gone = self._running.keys() - {c.id for c in observed.containers} - {s.id for s in observed.sandboxes}

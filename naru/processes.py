@@ -94,14 +94,11 @@ class Process:
         found = self.identity()
         if found is None:
             return False
-        pidfd = os.pidfd_open(found.pid)
-        try:
+        with contextlib.suppress(ProcessLookupError), _opened(found) as pidfd:  # it may end by itself meanwhile
             signal.pidfd_send_signal(pidfd, signal.SIGTERM)
             if not select.select([pidfd], [], [], deadline)[0]:
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 select.select([pidfd], [], [], deadline)
-        finally:
-            os.close(pidfd)
         self._record.unlink(missing_ok=True)
         return True
 
@@ -148,15 +145,27 @@ def wait_for_end(*processes: Process) -> Process:
 def _next_end(processes: Sequence[Process]) -> Process:
     poll = select.poll()
     by_descriptor = {}
-    for process in processes:
-        found = process.identity()
-        if found is None:
-            return process
-        by_descriptor[os.pidfd_open(found.pid)] = process
-    try:
-        for descriptor in by_descriptor:
+    with contextlib.ExitStack() as open_ones:
+        for process in processes:
+            found = process.identity()
+            if found is None:
+                return process
+            try:
+                descriptor = open_ones.enter_context(_opened(found))
+            except ProcessLookupError:
+                return process
+            by_descriptor[descriptor] = process
             poll.register(descriptor, select.POLLIN)
         return by_descriptor[poll.poll()[0][0]]
+
+
+@contextlib.contextmanager
+def _opened(identity: Identity) -> Iterator[int]:
+    """A file descriptor of a process, readable when it has ended. Raises ProcessLookupError where it has already."""
+    pidfd = os.pidfd_open(identity.pid)
+    try:
+        if _started(identity.pid) != identity.started:
+            raise ProcessLookupError(identity.pid)  # the number is somebody else's by now
+        yield pidfd
     finally:
-        for descriptor in by_descriptor:
-            os.close(descriptor)
+        os.close(pidfd)

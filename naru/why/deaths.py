@@ -41,7 +41,10 @@ def explain(world: World, pod: Pod, death: Death) -> Finding:
     def found(says: str, events: list[Event], remedy: str, *, quote: bool = False) -> Finding:
         return Finding(about, says, (*fields, *message, *quotes(events)), remedy, log=log if quote else None)
 
-    if killed := _of(after, "Killed", "EngineLost"):
+    killed = _of(after, "Killed", "EngineLost")
+    if killed and (
+        ended.reason != "OOMKilled" or "through the engine" in killed[0].message
+    ):  # or it tells of an earlier end
         return found(f"{killed[0].message}.", killed, _remedy_of(killed[0]))
     if probe := [e for e in _of(before, "Killing") if e.message.endswith(FAILED_PROBE)]:
         kind = probe[0].message.removesuffix(FAILED_PROBE).rpartition(" ")[2]

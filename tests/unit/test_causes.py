@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.causes import SURVIVAL, Causes, signal_of
+from agent.causes import HEARING, SURVIVAL, Causes, signal_of
 from agent.plan import Observed
 from agent.runtime.protocol import Container, PodRef, RuntimeEvent, Sandbox
 from kubeapi.core_v1.types import Pod
@@ -77,6 +77,30 @@ def test_what_naru_ends_itself_is_not_told_as_somebody_elses_doing() -> None:
 
 def test_an_end_for_want_of_memory_stands_in_the_status_alone() -> None:
     assert met().look(pod(), ended(137, oom_killed=True), NOW) == []
+
+
+def test_a_kill_that_nobody_spoke_of_is_given_a_second_in_which_its_cause_may_still_come() -> None:
+    causes = met()
+    assert causes.look(pod(), ended(137), NOW) == []
+    assert causes.due == NOW + HEARING
+    (told,) = causes.look(pod(), ended(137), NOW + HEARING)
+    assert told.message.endswith("neither Naru nor, by all that was heard, the engine sent it")
+    assert causes.look(pod(), ended(137), NOW + HEARING) == [] and causes.due is None
+
+
+@pytest.mark.parametrize(
+    ("event", "more", "told"),
+    [
+        (RuntimeEvent("oom", "c0", "u"), {"oom_killed": True}, []),
+        (kill(9), {}, [f"Container app was ended by {NINE} through the engine, not by Naru"]),
+    ],
+)
+def test_a_cause_that_comes_after_the_end_is_heard(event: RuntimeEvent, more: dict[str, Any], told: list[str]) -> None:
+    causes = met()
+    assert causes.look(pod(), ended(137), NOW) == []
+    causes.hear(event, NOW)
+    assert [t.message for t in causes.look(pod(), ended(137, **more), NOW + HEARING / 2)] == told
+    assert causes.look(pod(), ended(137, **more), NOW + HEARING) == [] and causes.due is None
 
 
 def test_a_process_killed_for_want_of_memory_in_a_container_that_lives_on_is_told() -> None:

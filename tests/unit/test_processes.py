@@ -55,6 +55,17 @@ def test_the_end_of_a_process_is_noticed(tmp_path, sleeper) -> None:
     assert wait_for_end(process) is process
 
 
+def test_a_process_that_ends_between_two_looks_at_it_has_ended(tmp_path, sleeper, monkeypatch) -> None:
+    process = Process(tmp_path, "server")
+    record(process, sleeper.pid, start_time(sleeper.pid))
+    found = process.identity()
+    sleeper.kill()
+    sleeper.wait()
+    looks = iter([found, None])
+    monkeypatch.setattr(process, "identity", lambda: next(looks))
+    assert wait_for_end(process) is process
+
+
 def test_a_process_that_is_only_restarted_has_not_ended(tmp_path, sleeper) -> None:
     process = Process(tmp_path, "server")
     record(process, sleeper.pid, start_time(sleeper.pid))

@@ -24,6 +24,8 @@ KILLED = "Container app was ended by signal 9 (SIGKILL) through the engine, not 
         (looping(137, "OOMKilled"), [],
          "Container app needed more memory than the node had: the kernel killed it.", "OOMKilled"),
         (looping(137, "OOMKilled"), [event("Killed", KILLED)], f"{KILLED}.", "Event Killed"),
+        (looping(137, "OOMKilled"), [event("Killed", "Container app ended with exit code 137; who sent it is not known")],
+         "Container app needed more memory than the node had: the kernel killed it.", "OOMKilled"),
         (looping(137), [event("Killed", KILLED, before=300)],  # that was another death
          "Container app ended with exit code 137, that of signal 9 (SIGKILL).", "137"),
         (looping(255), [event("EngineLost", "Container app ended while the engine was away, with exit code 255")],

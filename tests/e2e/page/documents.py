@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +29,7 @@ BORN = "2026-01-01T00:00:00Z"
 @dataclass
 class Cluster:
     """What the page is told. asked are the queries for ways; complaints what the console said; of drops, ends of
-    paths, each gets no answer once."""
+    paths, each gets no answer once. predicts: cleared, a way is not predicted until it is set."""
 
     pods: int = 6
     layers: Layers | None = None
@@ -38,7 +39,11 @@ class Cluster:
     complaints: list[str] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
     drops: list[str] = field(default_factory=list)
+    predicts: asyncio.Event = field(default_factory=asyncio.Event)
     logged_in: bool = True
+
+    def __post_init__(self) -> None:
+        self.predicts.set()
 
     def answer(self, path: str, query: str) -> object:
         """The JSON at a path; None where there is nothing."""
@@ -119,6 +124,8 @@ async def opened(
         if file:
             await asked.fulfill(body=file.body, content_type=file.media, headers=file.rules)
         elif (body := cluster.answer(url.path, url.query)) is not None:
+            if url.path.endswith("/trace") and "probe" not in url.query:
+                await cluster.predicts.wait()
             await asked.fulfill(body=json.dumps(body), content_type="application/json")
         else:
             await asked.fulfill(status=404, body="{}")

@@ -59,6 +59,18 @@ async def test_another_question_is_asked_of_the_agent_and_kept_in_the_address(
         assert documents.asked[-1] == FIRST | {"to": "192.0.2.7", "probe": "1"}
 
 
+async def test_a_packet_that_is_faster_than_the_prediction_waits_for_it(browser: Browser, documents: Cluster) -> None:
+    async with opened(browser, documents, "path") as page:
+        await lit(page)
+        documents.predicts.clear()
+        async with page.expect_response(lambda answer: "probe=1" in answer.url):
+            await page.get_by_label("to", exact=True).select_option(DB)
+            await page.get_by_role("button", name="Send a packet").click()
+        async with page.expect_response(lambda answer: answer.url.endswith("language=en")):
+            documents.predicts.set()
+        await expect(page.locator(".hops .state.is-seen")).to_have_count(10)
+
+
 async def test_words_and_language_switch_under_the_same_picture(browser: Browser, documents: Cluster) -> None:
     async with opened(browser, documents, "path") as page:
         before = await lit(page)

@@ -102,8 +102,13 @@ export class PathView {
     return JSON.stringify([podNames(this.store), serviceNames(this.store), this.asked, Boolean(this.probing)]);
   }
 
-  /** Reads the layers and predicts the way, or keeps one. Layers without a way are still shown: the reason stands above them. */
-  async answer({ kept = null } = {}) {
+  /** Reads the layers and predicts the way, or keeps one; `answering` is done when that stands there. */
+  answer({ kept = null } = {}) {
+    this.answering = this.read(kept);
+  }
+
+  /** Layers without a way are still shown: the reason stands above them. */
+  async read(kept) {
     this.playing.abort();
     const { asked, api } = this;
     const { language } = this.speech;
@@ -131,6 +136,7 @@ export class PathView {
     this.tell(this.speech.say("path/probing"));
     try {
       const trace = await fetchTrace(this.api, nodeOf(this.store, asked.from), asked, true, this.speech.language, this.life.signal);
+      await this.answering; // or the way that was predicted would be drawn over the one that was seen
       if (same(asked, this.asked)) await this.play(trace);
     } catch (error) {
       if (!this.life.signal.aborted) this.fail(error);
