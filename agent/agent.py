@@ -337,6 +337,7 @@ class Agent:
 def _remembered(ref: PodRef, containers: list[Container]) -> Pod:
     """What can be told of a pod from its containers' labels: enough to end it."""
     pod = Pod(metadata=ObjectMeta(namespace=ref.namespace, name=ref.name, uid=ref.uid))
+    pod.spec.termination_grace_period_seconds = max((c.stop_seconds for c in containers), default=0)
     pod.spec.containers = [ContainerTemplate(name=name) for name in {c.name: None for c in containers}]
     return pod
 

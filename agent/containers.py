@@ -119,5 +119,12 @@ def container_spec(
         stdin_once=container.stdin_once,
         tty=container.tty,
         stop_signal=(container.lifecycle.stop_signal or "") if container.lifecycle else "",
+        stop_seconds=stop_seconds(pod),
         message_path=message_path,
     )
+
+
+def stop_seconds(pod: Pod) -> int:
+    """The pod's grace, where neither its deletion nor a probe says another."""
+    wanted = pod.spec.termination_grace_period_seconds
+    return 30 if wanted is None else wanted

@@ -19,7 +19,7 @@ import structlog
 from agent import hooks
 from agent import plan as planner
 from agent.causes import Causes
-from agent.containers import ref_of, sandbox_spec
+from agent.containers import ref_of, sandbox_spec, stop_seconds
 from agent.network.protocol import NetworkError, host_ports_of
 from agent.parts import Parts
 from agent.plan import Known, Observed, Waiting
@@ -303,9 +303,7 @@ class PodWorker:
         wanted = pod.metadata.deletion_grace_period_seconds
         if wanted is None and container_id in self._probes.failed:
             wanted = self._probes.grace.get(container_id)
-        if wanted is None:
-            wanted = pod.spec.termination_grace_period_seconds
-        return 30.0 if wanted is None else float(wanted)
+        return float(stop_seconds(pod) if wanted is None else wanted)
 
     async def _end(self, pod: Pod, container_id: str, name: str, grace: float) -> None:
         """No new traffic, the preStop hook, the stop signal; and after the grace the end."""

@@ -21,7 +21,7 @@ from kubeapi.clock import SystemClock
 from naru.config import ClusterConfig
 from naru.foreground import run_until_stopped
 
-STOP_GRACE = 10.0
+LONGEST_GRACE = 10.0
 
 
 @contextlib.asynccontextmanager
@@ -60,11 +60,11 @@ async def run_agent(data_dir: pathlib.Path, config: ClusterConfig, ready_fd: int
 class Belongings(NamedTuple):
     """What a cluster has on this machine's engine and in its kernel: containers by their ids, the rest by their names.
 
-    `containers` tells pod and name of each, sandboxes last; `running` are those that are to be ended first.
+    `containers` tells pod and name of each, sandboxes last; `running` are to be ended first, each with its grace in seconds.
     """
 
     containers: dict[str, str]
-    running: list[str]
+    running: dict[str, int]
     devices: list[str]
     volumes: list[str]
 
@@ -79,15 +79,15 @@ async def observe_belongings(config: ClusterConfig) -> Belongings:
         await runtime.close()
     named = {c.id: f"{c.pod.namespace}/{c.pod.name}/{c.name}" for c in containers}
     named |= {s.id: f"{s.pod.namespace}/{s.pod.name} (sandbox)" for s in sandboxes}
-    running = [c.id for c in containers if c.phase == "running"]
+    running = {c.id: c.stop_seconds for c in containers if c.phase == "running"}
     return Belongings(named, running, await observe_network(_names(config)), volumes)
 
 
 async def remove_pods(config: ClusterConfig, data_dir: pathlib.Path, found: Belongings) -> None:
-    """End and remove these containers, and the pods' folders."""
+    """End these containers, each within its grace but LONGEST_GRACE at most, and remove them with the pods' folders."""
     runtime = DockerRuntime(config.id)
     try:
-        await asyncio.gather(*(runtime.stop(container, STOP_GRACE) for container in found.running))
+        await asyncio.gather(*(runtime.stop(id_, min(grace, LONGEST_GRACE)) for id_, grace in found.running.items()))
         await asyncio.gather(*(runtime.remove(container) for container in found.containers))
     finally:
         await runtime.close()

@@ -62,7 +62,8 @@ async def send(document: Json) -> None:
     """Run one transaction. Raises RulesetError, after which nothing has changed."""
     done = await _nft("-j", "-f", "-", told=orjson.dumps(document))
     if done.returncode:
-        raise RulesetError(done.stderr.decode(errors="replace").strip())
+        said = done.stderr.decode(errors="replace").strip()
+        raise RulesetError(said or f"nft said nothing and ended with {done.returncode} (negative: by that signal)")
 
 
 async def table_exists(table: str) -> bool:

@@ -236,6 +236,7 @@ class DockerRuntime:
                 stdin_open=spec.stdin,
                 tty=spec.tty,
                 stop_signal=spec.stop_signal or None,
+                stop_timeout=spec.stop_seconds,
                 healthcheck={"test": ["NONE"]},
             )
             return str(made["Id"])

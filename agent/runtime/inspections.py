@@ -19,6 +19,7 @@ POD = ("pod.namespace", "pod.name", "pod.uid")
 NAMES = {"sandbox": POD, "container": (*POD, "container", "sandbox")}
 NUMBERS = {"sandbox": ("attempt",), "container": ("attempt", "crashes")}
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*"), re.compile(r"[0-9]{1,9}")
+DEFAULT_STOP = 10  # seconds, the engine's own, for a container that was made without
 SETTLED = frozenset({"running", "paused", "exited"})  # the others are on their way to something else
 
 
@@ -119,7 +120,7 @@ def sandbox_of(seen: Mapping[str, Any]) -> Sandbox:
 
 def container_of(seen: Mapping[str, Any]) -> Container:
     """A container, inspected. One that could not be started counts as ended, with the code that shells give for it."""
-    labels, state = seen["Config"]["Labels"], seen["State"]
+    labels, state, stop = seen["Config"]["Labels"], seen["State"], seen["Config"].get("StopTimeout")
     failed = state["Status"] == "created" and bool(state.get("Error"))
     return Container(
         id=seen["Id"],
@@ -137,5 +138,6 @@ def container_of(seen: Mapping[str, Any]) -> Container:
         image=seen["Config"]["Image"],
         image_id=seen["Image"],
         message_path=labels.get(LABEL + "message", ""),
+        stop_seconds=DEFAULT_STOP if stop is None else stop,
         pid=state["Pid"],
     )

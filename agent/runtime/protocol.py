@@ -85,7 +85,10 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """One container of a pod, joined to its sandbox. Empty entrypoint and args mean the image's own."""
+    """One container of a pod, joined to its sandbox. Empty entrypoint and args mean the image's own.
+
+    stop_seconds is its pod's grace: what whoever stops it without Naru, the engine included, leaves it before SIGKILL.
+    """
 
     pod: PodRef
     name: str
@@ -106,6 +109,7 @@ class ContainerSpec:
     stdin_once: bool = False
     tty: bool = False
     stop_signal: str = ""
+    stop_seconds: int = 30
     message_path: str = ""
 
 
@@ -142,6 +146,7 @@ class Container:
     image: str = ""
     image_id: str = ""
     message_path: str = ""
+    stop_seconds: int = 10
     pid: int = 0
 
 

@@ -212,6 +212,7 @@ class SimulatedRuntime:
             image=spec.image,
             image_id=image.id,
             message_path=spec.message_path,
+            stop_seconds=spec.stop_seconds,
         )
         self._made[container.id] = _Made(container, self._lives(spec))
         return container.id

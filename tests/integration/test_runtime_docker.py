@@ -141,6 +141,15 @@ async def test_container_that_others_restarted_is_seen_anew(engine: Engine) -> N
     assert (after.pid, after.started_at) != (before.pid, before.started_at)
 
 
+async def test_whoever_stops_a_container_without_naru_leaves_it_its_pods_grace(engine: Engine) -> None:
+    made = await engine.run(stop_seconds=2)
+    assert (await engine.container()).stop_seconds == 2
+    docker("stop", made)  # it does not listen: 10 s, had the engine its own way
+    dead = await engine.container()
+    assert dead.started_at is not None and dead.finished_at is not None
+    assert 2 <= (dead.finished_at - dead.started_at).total_seconds() < 10
+
+
 async def test_without_events_nothing_is_remembered(engine: Engine) -> None:
     made = await engine.run()
     before = await engine.container()
