@@ -172,7 +172,9 @@ class Agent:
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
         assert tls is not None  # a server of logs and commands lets nobody in without a certificate
-        return AgentServer(self._runtime, self._pods.get, tls, functools.partial(add_doors, view=self._view))
+        return AgentServer(
+            self._runtime, self._pods.get, tls, self._killing, functools.partial(add_doors, view=self._view)
+        )
 
     def _make_network(self, config: NetworkConfig) -> Network:
         return NodeNetwork(config, self._services, self._slices, self._network_mended, self._unplugged)
@@ -266,6 +268,11 @@ class Agent:
                 self._work(_remembered(ref, [c for c in containers if c.pod == ref])).forget()
         assert self._parts is not None
         await self._parts.volumes.collect({*self._workers})
+
+    def _killing(self, pod_uid: str, container_id: str) -> None:
+        """Somebody asked for this container's end, to see it heal."""
+        if worker := self._workers.get(pod_uid):
+            worker.asked_to_kill(container_id)
 
     def _wake(self, uid: str) -> None:
         if worker := self._workers.get(uid):

@@ -23,6 +23,7 @@ FIRST_SIGNAL = 128
 SURVIVAL = timedelta(seconds=5)  # the kernel tells before it kills, and who is starved of CPU takes its time to die
 HEARING = timedelta(seconds=1)  # a busy engine tells of a want of memory after the end that it led to
 ELSEWHERE = "neither Naru nor, by all that was heard, the engine sent it"
+ASKED = "Naru was asked to kill it"
 UNHEARD = "who sent it is not known, because the node's agent was not there"
 
 
@@ -73,6 +74,7 @@ class Causes:
     def __init__(self, pod: Pod) -> None:
         self._told, self._running = _known(pod)
         self._ours: set[str] = set()
+        self._asked: set[str] = set()
         self._sent: dict[str, int] = {}
         self._short_of_memory: dict[str, datetime] = {}  # and since when
         self._unexplained: dict[
@@ -83,6 +85,10 @@ class Causes:
     def ours(self, container_id: str) -> None:
         """Naru is about to end this one."""
         self._ours.add(container_id)
+
+    def asked(self, container_id: str) -> None:
+        """Somebody asked the agent to kill this one: `/kill` of its server."""
+        self._asked.add(container_id)
 
     def hear(self, event: RuntimeEvent, now: datetime) -> None:
         """The engine spoke of a container."""
@@ -112,6 +118,7 @@ class Causes:
         self._running = {c.id: c.name for c in observed.containers if c.phase == "running"}
         self._running |= {s.id: "" for s in observed.sandboxes if s.running}
         self._ours &= here
+        self._asked &= here
         self._sent = {
             id_: number for id_, number in self._sent.items() if id_ in self._running.keys() | self._unexplained
         }
@@ -133,6 +140,11 @@ class Causes:
         waiting, self._unexplained = self._unexplained, {}
         for dead in observed.containers:
             if dead.phase != "exited" or dead.error or dead.id in self._told | self._ours:
+                continue
+            if dead.id in self._asked and signal_of(dead.exit_code) == signal.SIGKILL:
+                yield Telling(
+                    dead.name, "Killed", f"Container {dead.name} was ended by {signal_name(signal.SIGKILL)}: {ASKED}"
+                )
                 continue
             lost = self._engine_lost and dead.id in self._running
             silent = self._heard and not lost and dead.id not in self._sent and not dead.oom_killed

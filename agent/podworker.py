@@ -94,6 +94,10 @@ class PodWorker:
         if event.action != "kill":  # its end, if it is one, is told by itself
             self._wake.set()
 
+    def asked_to_kill(self, container_id: str) -> None:
+        """Somebody asked the agent to kill one of the pod's containers."""
+        self._causes.asked(container_id)
+
     def lose_engine(self) -> None:
         """The engine went away: what it would have said is not heard."""
         self._causes.lose_engine()

@@ -34,16 +34,18 @@ Opener = Callable[[Pod, Template, streams.Wanted], Awaitable[tuple[ExecSession, 
 
 class AgentServer:
     """Serves the containers of one runtime. pods(namespace, name) gives a pod of this node; tls demands a certificate;
-    more(app) adds what else the node answers."""
+    killing(pod_uid, container_id) is told what is about to be killed; more(app) adds what else the node answers."""
 
     def __init__(
         self,
         runtime: Runtime,
         pods: Callable[[str, str], Pod | None],
         tls: ssl.SSLContext,
+        killing: Callable[[str, str], None] = lambda uid, container: None,
         more: Callable[[web.Application], None] = lambda app: None,
     ) -> None:
-        self._runtime, self._pods, self._tls, self._more = runtime, pods, tls, more
+        self._runtime, self._pods, self._tls = runtime, pods, tls
+        self._killing, self._more = killing, more
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -136,6 +138,7 @@ class AgentServer:
         """
         pod, template = self._asked(request)
         container = await self._running(pod, template.name, f'container "{template.name}" does not run')
+        self._killing(pod.metadata.uid, container.id)
         try:
             await self._runtime.stop(container.id, 0)
         except EngineError as error:

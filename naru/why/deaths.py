@@ -16,6 +16,7 @@ from naru.why.world import World, name_of, quotes, when
 
 SLACK = timedelta(seconds=2)
 FAILED_PROBE = " probe, will be restarted"
+KNOWN_SENDERS = ("through the engine", "Naru was asked")  # of other signals an Event tells less than OOMKilled does
 START_LOGS = "its logs, and what it needs from outside (files, variables, other services), tell why"
 
 
@@ -42,9 +43,7 @@ def explain(world: World, pod: Pod, death: Death) -> Finding:
         return Finding(about, says, (*fields, *message, *quotes(events)), remedy, log=log if quote else None)
 
     killed = _of(after, "Killed", "EngineLost")
-    if killed and (
-        ended.reason != "OOMKilled" or "through the engine" in killed[0].message
-    ):  # or it tells of an earlier end
+    if killed and (ended.reason != "OOMKilled" or any(sure in killed[0].message for sure in KNOWN_SENDERS)):
         return found(f"{killed[0].message}.", killed, _remedy_of(killed[0]))
     if probe := [e for e in _of(before, "Killing") if e.message.endswith(FAILED_PROBE)]:
         kind = probe[0].message.removesuffix(FAILED_PROBE).rpartition(" ")[2]
@@ -80,6 +79,8 @@ def explain(world: World, pod: Pod, death: Death) -> Finding:
 def _remedy_of(killed: Event) -> str:
     if killed.reason == "EngineLost":
         return "nothing, if it runs again; the engine's own log tells why it went"
+    if "Naru was asked" in killed.message:
+        return "nothing: it was killed on purpose, by the page's button or by who asked the node for it"
     if "through the engine" in killed.message:
         return (
             "ask who uses the node's Docker Engine: docker kill, docker stop, or an end of the engine itself does this"

@@ -176,6 +176,18 @@ def test_what_a_person_does_to_a_container_is_told_as_that(
     assert code == 0 and "worth knowing" in said and message in said
 
 
+def test_what_naru_was_asked_to_kill_is_told_as_that(troubled: Cluster, ask: Ask) -> None:
+    victim = SeenPod(troubled, "shown")
+    victim.wait("condition=Ready")
+    node = troubled.kubectl("get", "pod", "shown", "-o", "jsonpath={.spec.nodeName}").stdout
+    troubled.kubectl("create", "--raw", f"/api/v1/nodes/{node}/proxy/kill/default/shown/app", "-f", "-")
+    victim.healed()
+    told_of(troubled, "shown", "Killed")
+    code, said = ask("pod/shown")
+    assert code == 0
+    assert "Container app was ended by signal 9 (SIGKILL): Naru was asked to kill it." in said
+
+
 def test_who_had_a_pod_deleted_is_known_when_it_is_gone(troubled: Cluster, ask: Ask) -> None:
     gone = SeenPod(troubled, "gone")
     gone.wait("condition=Ready")

@@ -142,7 +142,7 @@ async def test_container_that_others_restarted_is_seen_anew(engine: Engine) -> N
 
 
 async def test_whoever_stops_a_container_without_naru_leaves_it_its_pods_grace(engine: Engine) -> None:
-    made = await engine.run(stop_seconds=2)
+    made = await engine.run(("sleep", "999"), stop_seconds=2)
     assert (await engine.container()).stop_seconds == 2
     docker("stop", made)  # it does not listen: 10 s, had the engine its own way
     dead = await engine.container()

@@ -75,6 +75,15 @@ def test_what_naru_ends_itself_is_not_told_as_somebody_elses_doing() -> None:
     assert causes.look(pod(), Observed((BOX,), ()), NOW) == []
 
 
+def test_who_asked_naru_to_kill_a_container_is_told_that_it_was_naru() -> None:
+    causes = met()
+    causes.asked("c0")
+    causes.hear(kill(9), NOW)
+    (told,) = causes.look(pod(), ended(137), NOW)
+    assert told == ("app", "Killed", f"Container app was ended by {NINE}: Naru was asked to kill it")
+    assert causes.look(pod(), ended(137), NOW) == []
+
+
 def test_an_end_for_want_of_memory_stands_in_the_status_alone() -> None:
     assert met().look(pod(), ended(137, oom_killed=True), NOW) == []
 

@@ -82,6 +82,7 @@ async def test_a_watch_that_breaks_goes_on_where_it_was(api_only: Cluster, brows
             await api.pod("broken-1")
             await watch.fulfill(body="", content_type="application/x-ndjson")
 
+        await desk.page.goto("about:blank")  # or the first watch would be that of the page that is left
         await desk.page.route("**/dashboard/watch*", once(end))
         paths = answered(desk.page, api_only.url)
         await desk.open_anew("workloads?q=broken")
@@ -99,11 +100,13 @@ async def test_a_revision_that_is_forgotten_makes_one_kind_listed_anew(
             frame = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
             await watch.fulfill(body=f"0 {json.dumps(frame)}\n", content_type="application/x-ndjson")
 
+        await desk.page.goto("about:blank")  # or the first watch would be that of the page that is left
         await desk.page.route("**/dashboard/watch*", once(forget))
         paths = answered(desk.page, api_only.url)
-        await desk.open_anew("workloads?q=forgotten")
+        async with desk.page.expect_response(lambda _: paths.count("/api/v1/pods") == 2):
+            await desk.open_anew("workloads?q=forgotten")
         await expect(desk.page.locator("[data-kind=pod]", has_text="forgotten-1")).to_be_visible()
-        assert paths.count("/api/v1/pods") == 2 and paths.count("/api/v1/services") == 1
+        assert paths.count("/api/v1/services") == 1
         await api.pod("forgotten-2")
         await expect(desk.page.locator("[data-kind=pod]", has_text="forgotten-2")).to_be_visible()
 
