@@ -43,15 +43,15 @@ def run(options: argparse.Namespace) -> int:
     from naru.layers.memory import observe
 
     vms = as_vms(source.layers(options), observe(options), bench(options.data_dir))
-    if options.output in ("json", "yaml"):
-        from naru.cli.layers import document
+    from naru.cli.layers import document, labels, language, told_in
 
+    if options.output in ("json", "yaml"):
         print(document(vms, options.output), end="")
     else:
         from naru.layers.terminal import Look
         from naru.layers.vms_text import text
 
-        print(text(vms, Look.of(sys.stdout)))
+        print(text(told_in(vms, language(options)), labels(options), Look.of(sys.stdout)))
     return 0
 
 

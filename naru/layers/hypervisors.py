@@ -85,7 +85,7 @@ def measured(bench: VmBench) -> Hypervisor:
     extra = Range(**{key: max(0.0, (value - inside) / MIB) for key, value in guest.to_dict().items()})
     return Hypervisor(
         name="measured here",
-        says=f"{bench.hypervisor} with {bench.kernel} and {bench.server}, {_accelerated(bench)}",
+        says=f"{bench.hypervisor}, guest kernel {bench.kernel}, serving {bench.server}, {_accelerated(bench)}",
         assumptions=[
             assumed("vcpus", "", 1, 1, 1, source),
             assumed("ram", "MiB", 0, 0, 0, f"counted in vmm; the guest had {bench.ram // MIB} MiB"),

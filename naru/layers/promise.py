@@ -23,15 +23,26 @@ from typing import NamedTuple
 
 import orjson
 
+from kubeapi.hardware_v1.terms import Term
 from naru.cli import CommandError
+from naru.layers import memory_words as words
 from naru.layers.bits import runs_32_bit, sentence
-from naru.layers.labels import shown
+from naru.layers.labels import Labels, shown
+from naru.layers.terminal import padded, width
 
 GIB, MIB = 1 << 30, 1 << 20
 PROCESSES, EACH = 10, 4 * GIB
 TOUCHED = 4 * MIB  # what each child touches in the end
 ROOM = 256 * MIB  # must be free everywhere: the children themselves, ten times TOUCHED, page tables
 PR_SET_PDEATHSIG = 1
+MOMENTS = {
+    "before": Term("before", "전"),
+    "promised": Term("promised", "약속"),
+    "touched": Term("touched", "건드림"),
+    "after": Term("after", "후"),
+}
+AVAILABLE, FORBIDDEN = Term("AVAILABLE", "쓸 수 있음"), Term("not permitted", "허가되지 않음")
+BITS = Term("32 bits", "32비트")
 
 
 class Limits(NamedTuple):
@@ -104,7 +115,9 @@ def run(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(orjson.dumps([moment._asdict() for moment in moments], option=orjson.OPT_INDENT_2).decode())
     else:
-        print(text(moments, sentence(runs_32_bit())))
+        from naru.cli.layers import labels
+
+        print(text(moments, sentence(runs_32_bit()), labels(options)))
     return 0
 
 
@@ -230,30 +243,38 @@ def _kilobytes(path: str) -> Mapping[str, int]:
     return kilobytes(Tree().read(path).text or "")
 
 
-def text(moments: list[Moment], about_32_bits: str) -> str:
+def text(moments: list[Moment], about_32_bits: str, labels: Labels) -> str:
     """The table of the moments, and what it says."""
     before, promised, touched, after = moments
-    lines = [
-        f"{PROCESSES} processes, each promised {EACH // GIB} GiB (private, writable), on this machine:",
-        "",
-        f"{'':10}{'PROMISED':>12}{'COMMITTED':>12}{'RESIDENT':>12}{'PROPORTIONAL':>14}{'AVAILABLE':>12}",
-    ]
+    heads = [words.COLUMNS[name] for name in ("promised", "committed", "resident", "proportional")]
+    rows = [["", *map(labels.term, heads), labels.term(AVAILABLE)]]
     for moment in moments:
-        share = "not permitted" if moment.proportional is None else shown(moment.proportional, "B")
-        sums = (shown(moment.promised, "B"), shown(moment.committed, "B"), shown(moment.resident, "B"))
-        lines.append(
-            f"{moment.when:10}{sums[0]:>12}{sums[1]:>12}{sums[2]:>12}{share:>14}{shown(moment.available, 'B'):>12}"
-        )
+        share = labels.term(FORBIDDEN) if moment.proportional is None else shown(moment.proportional, "B")
+        sums = [shown(number, "B") for number in (moment.promised, moment.committed, moment.resident)]
+        rows.append([labels.term(MOMENTS[moment.when]), *sums, share, shown(moment.available, "B")])
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
     more = shown(promised.committed - before.committed, "B")
     taken = shown(max(0, before.available - promised.available), "B")
     grown = shown(touched.resident - promised.resident, "B")
+    told = {
+        "promised": f"{more} more are committed, and {taken} of memory are taken",
+        "touched": f"each wrote to {shown(TOUCHED, 'B')}, and {grown} more are resident: taken is what was touched",
+        "after": f"the processes have ended, and {shown(after.committed, 'B')} are committed",
+    }
+    said = [(labels.term(MOMENTS[when]), labels.said(sentence)) for when, sentence in told.items()]
+    said.append((labels.term(BITS), labels.said(about_32_bits)))
+    first = max(width(name) for name, _ in said)
+    title = f"{PROCESSES} processes, each promised {EACH // GIB} GiB (private, writable), on this machine:"
     return "\n".join(
         [
-            *lines,
+            labels.said(title),
             "",
-            f"promised  {more} more are committed, and {taken} of memory are taken",
-            f"touched   each wrote to {shown(TOUCHED, 'B')}, and {grown} more are resident: taken is what was touched",
-            f"after     the processes have ended, and {shown(after.committed, 'B')} are committed",
-            f"32 bits   {about_32_bits}",
+            *("  ".join([padded(row[0], widths[0]), *_right(row[1:], widths[1:])]) for row in rows),
+            "",
+            *(f"{padded(name, first)}  {sentence}" for name, sentence in said),
         ]
     )
+
+
+def _right(cells: list[str], widths: list[int]) -> list[str]:
+    return [" " * (wide - width(cell)) + cell for cell, wide in zip(cells, widths, strict=True)]

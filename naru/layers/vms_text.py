@@ -4,59 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubeapi.hardware_v1.terms import Term
 from kubeapi.hardware_v1.vms import Box, Cost, Range, Vms
-from naru.layers.labels import shown
-from naru.layers.terminal import Look, Span, width, wrapped
+from naru.layers.labels import Labels, shown
+from naru.layers.terminal import Look, Span, padded, width, wrapped
 
-WORDS = {"process": "process", "os": "OS", "nic": "NIC"}
+LAYERS = {"process": Term("process", "프로세스"), "os": Term("OS", "OS"), "nic": Term("NIC", "NIC")}
+COSTS = {
+    "kernels": Term("kernels", "커널"),
+    "OS processes": Term("OS processes", "OS 프로세스"),
+    "software NICs": Term("software NICs", "소프트웨어 NIC"),
+    "memory": Term("memory", "메모리"),
+    "disk": Term("disk", "디스크"),
+    "boot time": Term("boot time", "부팅 시간"),
+}
+NOW, HOST = Term("NOW", "지금"), Term("the host", "호스트")
+MORE, PROCESSES = Term("{} more", "그 밖에 {}개"), Term("{} processes", "프로세스 {}개")
+FORBIDDEN = Term("not permitted", "허가되지 않음")
 SEVERAL = 4  # more names of one box than that are counted
 
 
-def text(vms: Vms, look: Look) -> str:
+def text(vms: Vms, labels: Labels, look: Look) -> str:
     """All of it."""
-    lines = [*_boxes(vms, look), [], *_table(vms), [], *_basis(vms, look)]
+    lines = [*_boxes(vms, labels, look), [], *_table(vms, labels), [], *_basis(vms, labels, look)]
     return "\n".join(look.text(line) for line in lines)
 
 
-def _boxes(vms: Vms, look: Look) -> Iterator[list[Span]]:
-    yield [Span("The boxes, if each pod were a virtual machine, and what containers do without:", "name")]
+def _boxes(vms: Vms, labels: Labels, look: Look) -> Iterator[list[Span]]:
+    title = "The boxes, if each pod were a virtual machine, and what containers do without:"
+    yield [Span(labels.said(title), "name")]
     owner = None
     for box in vms.boxes:
         if box.guest != owner:
             owner = box.guest
-            yield [Span(called(owner), "name")]
-        first = [Span(f"{box.number:>4} {WORDS[box.layer]:8}", "vanished" if box.vanishes else "appeared")]
-        cells = [Span(", ".join(_held(box))), Span(box.why, "quiet")]
+            yield [Span(called(owner, labels), "name")]
+        layer = padded(labels.term(LAYERS[box.layer]), 8)
+        first = [Span(f"{box.number:>4} {layer}", "vanished" if box.vanishes else "appeared")]
+        cells = [Span(", ".join(_held(box, labels))), Span(box.why, "quiet")]
         yield from wrapped(first, " " * 13, [span for span in cells if span.text], look.columns)
     gone = [str(box.number) for box in vms.boxes if box.vanishes]
     yield []
     numbers = ", ".join(gone[:8]) + (", ..." if len(gone) > 8 else "")
-    yield [Span(f"{len(gone)} of {len(vms.boxes)} boxes vanish{': ' + numbers if gone else ''}")]
+    told = f"{len(gone)} of {len(vms.boxes)} boxes vanish{': ' + numbers if gone else ''}"
+    yield [Span(labels.said(told))]
 
 
-def called(guest: str) -> str:
+def called(guest: str, labels: Labels) -> str:
     """A guest's name for a reader."""
-    return guest.removeprefix("pod/") or "the host"
+    return guest.removeprefix("pod/") or labels.term(HOST)
 
 
-def _held(box: Box) -> list[str]:
+def _held(box: Box, labels: Labels) -> list[str]:
     names = list(dict.fromkeys(box.holds))
     counted = [name if box.holds.count(name) == 1 else f"{name} x {box.holds.count(name)}" for name in names]
-    return [*counted[:SEVERAL], f"{len(counted) - SEVERAL} more"] if len(counted) > SEVERAL else counted
+    if len(counted) <= SEVERAL:
+        return counted
+    return [*counted[:SEVERAL], labels.term(MORE).format(len(counted) - SEVERAL)]
 
 
-def _table(vms: Vms) -> Iterator[list[Span]]:
+def _table(vms: Vms, labels: Labels) -> Iterator[list[Span]]:
     """Each cell is low - typical - high."""
-    rows = [["", "NOW", *(hypervisor.name.upper() for hypervisor in vms.hypervisors)]]
+    rows = [["", labels.term(NOW), *(hypervisor.name.upper() for hypervisor in vms.hypervisors)]]
     names = [cost.name for cost in vms.hypervisors[0].costs] if vms.hypervisors else []
     for name in names:
         costs = [cost for hypervisor in vms.hypervisors if (cost := hypervisor.cost(name))]
         now = "?" if costs[0].now is None else _value(costs[0].now, costs[0].unit)
-        rows.append([name, now, *(_range(cost) for cost in costs)])
+        rows.append([labels.term(COSTS[name]), now, *(_range(cost) for cost in costs)])
     widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    yield [Span(f"As virtual machines, {len(vms.guests)} guests (low .. typical .. high):", "name")]
+    told = f"As virtual machines, {len(vms.guests)} guests (low .. typical .. high):"
+    yield [Span(labels.said(told), "name")]
     for row in rows:
-        yield [Span("  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)))]
+        yield [Span("  ".join(padded(cell, wide, numbers=False) for cell, wide in zip(row, widths, strict=True)))]
 
 
 def _range(cost: Cost) -> str:
@@ -74,20 +92,22 @@ def _value(value: float, unit: str) -> str:
     return f"{value:.3g}{' ' + unit if unit else ''}"
 
 
-def _basis(vms: Vms, look: Look) -> Iterator[list[Span]]:
-    yield [Span("How it was computed:", "name")]
+def _basis(vms: Vms, labels: Labels, look: Look) -> Iterator[list[Span]]:
+    yield [Span(labels.said("How it was computed:"), "name")]
     for cost in vms.hypervisors[0].costs if vms.hypervisors else []:
-        yield from wrapped([Span(f"  {cost.name:14}")], " " * 16, [Span(cost.how)], look.columns)
+        first = Span(f"  {padded(labels.term(COSTS[cost.name]), 14)}")
+        yield from wrapped([first], " " * 16, [Span(cost.how)], look.columns)
     yield []
-    yield [Span("Read here, per guest (alone: memory with nobody to share with):", "name")]
+    yield [Span(labels.said("Read here, per guest (alone: memory with nobody to share with):"), "name")]
     for guest in vms.guests:
         held = guest.alone
-        memory = (
-            " .. ".join(shown(int(v), "B") for v in (held.low, held.typical, held.high)) if held else "not permitted"
-        )
+        memory = labels.term(FORBIDDEN)
+        if held:
+            memory = " .. ".join(shown(int(value), "B") for value in (held.low, held.typical, held.high))
         size = shown(sum(guest.images.values()), "B")
-        image = f"{' + '.join(guest.images)}, {size}" if guest.images else "image not known"
-        yield [Span(f"  {called(guest.part)}  {guest.processes} processes  alone {memory}  {image}")]
+        image = f"{' + '.join(guest.images)}, {size}" if guest.images else labels.said("image not known")
+        processes = labels.term(PROCESSES).format(guest.processes)
+        yield [Span(f"  {called(guest.part, labels)}  {processes}  alone {memory}  {image}")]
     for hypervisor in vms.hypervisors:
         yield []
         yield from wrapped([Span(hypervisor.name, "name")], "  ", [Span(hypervisor.says)], look.columns)
@@ -95,8 +115,8 @@ def _basis(vms: Vms, look: Look) -> Iterator[list[Span]]:
             value = given.value
             numbers = [f"{number:.4g}" for number in (value.low, value.typical, value.high)]
             told = numbers[0] if len(set(numbers)) == 1 else " .. ".join(numbers)
-            first = [Span(f"  {given.name:12} {told} {given.unit}".rstrip())]
-            yield from wrapped(first, "      ", [Span(given.source, "quiet")], look.columns)
+            line = [Span(f"  {given.name:12} {told} {given.unit}".rstrip())]
+            yield from wrapped(line, "      ", [Span(given.source, "quiet")], look.columns)
     yield []
     for note in vms.notes:
         yield from wrapped([Span("- ")], "  ", [Span(note)], look.columns)

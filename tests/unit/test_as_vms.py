@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 from benchmarks.vm.initramfs import Server, archive, script
 from benchmarks.vm.kernel import Module
 from benchmarks.vm.report import table
+from kubeapi.hardware_v1.korean import told_in_korean
 from kubeapi.hardware_v1.layers import Fact, Layers, Link, Part
 from kubeapi.hardware_v1.memory import Memory
 from kubeapi.hardware_v1.vms import Measured, Range, Sample, VmBench, Vms
 from kubeapi.meta_v1.types import ObjectMeta
 from naru.layers.as_vms import alone, as_vms, guest_memory, owners
 from naru.layers.hypervisors import FIRECRACKER_VM, MODELS, QEMU
+from naru.layers.labels import Labels
 from naru.layers.terminal import Look
 from naru.layers.tower import Tower
 from naru.layers.vms_text import text
@@ -186,10 +189,25 @@ def test_a_measurement_of_this_machine_is_used_and_says_that_it_was_emulated() -
 
 def test_the_text_shows_ranges_sources_and_how() -> None:
     vms = Vms.from_json(as_vms(*machine()).to_json())
-    shown = text(vms, Look())
+    shown = text(vms, Labels(), Look())
     assert "4 of 8 boxes vanish: 4, 5, 7, 8" in shown
     assert "openshift-docs#98819" in shown and "How it was computed" in shown
     assert " .. " in next(line for line in shown.splitlines() if line.startswith("memory"))
+
+
+def test_all_of_it_is_told_in_korean_and_numbers_stay_as_they_are() -> None:
+    vms = as_vms(*machine())
+    told = told_in_korean(vms)
+    sentences = [*(box.why for box in told.boxes), *told.notes, *(hypervisor.says for hypervisor in told.hypervisors)]
+    sentences += [cost.how for hypervisor in told.hypervisors for cost in hypervisor.costs]
+    sentences += [given.source for hypervisor in told.hypervisors for given in hypervisor.assumptions]
+    assert [text for text in sentences if not re.search("[가-힣]", text) and not text.startswith("Firecracker")] == []
+    shown = text(told, Labels(language="ko"), Look()).splitlines()
+    assert "상자 8개 가운데 4개가 사라진다: 4, 5, 7, 8" in shown
+    memory = [next(line for line in lines if line.startswith(start)).split()[1:] for lines, start in (
+        (shown, "메모리"), (text(vms, Labels(), Look()).splitlines(), "memory")
+    )]  # fmt: skip
+    assert memory[0] == memory[1]
 
 
 def test_the_guests_archive_begins_and_ends_as_the_kernel_wants() -> None:

@@ -19,10 +19,12 @@ from kubeapi.hardware_v1.korean import HOLE, SENTENCES, korean, told_in_korean
 from kubeapi.hardware_v1.layers import Fact, Layers
 from kubeapi.hardware_v1.terms import TERMS
 from kubeapi.hardware_v1.trace import Drop, Hop, Sighting, Trace
+from naru.layers import as_vms, bits, hypervisors, promise, vms_text
 from tests.guests import CASES, INSIDES
 from tests.machines import Machine, beneath
 from tests.unit.test_beneath import NOW
 
+MODES = [Path(module.__file__) for module in (as_vms, bits, hypervisors, promise, vms_text)]
 SOURCES = sorted(Path(package.__path__[0]) for package in (agent.hardware, agent.trace))
 PROSE = re.compile(r"[a-z]{2,}[,:;]? [a-z(]")
 HANGUL = re.compile("[가-힣]")
@@ -32,8 +34,10 @@ SILENT = frozenset(
     ("Evidence", "compile", "info", "warning", "OSError", "ValueError", "EndError", "TraceError", "read")
 )
 SILENT |= {"fullmatch", "search", "findall", "sub", "Product", "thread", "create_task"}
+SILENT |= {"CommandError", "Refusal", "Term"}  # errors are in one language; a Term has both
 # Names, keys of files, an error's text and a condition's, and what is said in evidence alone.
 NAMES = frozenset(("Kubernetes pod", "Apple silicon", "HiSilicon TaiShan v110", "iptables-legacy-save -c -t nat"))
+NAMES |= {as_vms.SUMMARY, "-v (address space)"}
 NAMES |= {"from all", "model name", " prl hyperv", "prl hyperv", "bhyve bhyve", "ct count", "this machine"}
 NAMES |= {"netlink group NFNLGRP_CONNTRACK_NEW", "netlink group NFNLGRP_NFTRACE", "the engine's GET /version"}
 NAMES |= {"no trace: {}", "The agent has read its layers.", "ecx bit 31 (hypervisor) is set", ", ct id {}"}
@@ -71,7 +75,7 @@ def _text(node: ast.AST) -> str:
 
 
 @pytest.mark.parametrize(
-    "source", [path for folder in SOURCES for path in sorted(folder.glob("*.py"))], ids=lambda p: p.name
+    "source", [path for folder in SOURCES for path in sorted(folder.glob("*.py"))] + MODES, ids=lambda p: p.name
 )
 def test_every_sentence_of_the_code_has_a_korean_one(source: Path) -> None:
     assert [(place, text) for place, text in sentences(source) if not _is_told(text)] == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from naru.layers.bits import program, sentence
+from naru.layers.labels import Labels
 from naru.layers.promise import EACH, GIB, MIB, Limits, Moment, Plan, Refusal, plan, text
+from naru.layers.terminal import width
 
 ROOMY = Limits(mode=0, ram_and_swap=24 * GIB, available=20 * GIB)
 
@@ -50,10 +54,17 @@ def test_what_is_said_is_what_was_counted() -> None:
         Moment("touched", 41 * GIB, 20 * GIB - 43 * MIB, 40 * GIB, 240 * MIB, None),
         Moment("after", 1 * GIB, 20 * GIB),
     ]
-    shown = text(moments, sentence(None))
+    shown = text(moments, sentence(None), Labels())
     assert "40 GiB more are committed" in shown.replace("40.0", "40") and "3 MiB of memory" in shown.replace("3.0", "3")
     assert "40 MiB more are resident" in shown.replace("40.0", "40") and "not permitted" in shown
     assert "4 GiB under a 64-bit kernel, 3 under a 32-bit one" in shown
+
+
+def test_it_is_said_in_korean_in_the_same_columns() -> None:
+    moments = [Moment(when, GIB, 20 * GIB, 40 * GIB, MIB, None) for when in ("before", "promised", "touched", "after")]
+    shown = text(moments, sentence(True), Labels(language="ko")).splitlines()
+    assert [line for line in shown if line and not re.search("[가-힣]", line)] == []
+    assert len({width(line) for line in shown[2:7]}) == 1
 
 
 def test_the_32_bit_program_is_a_whole_elf_file() -> None:

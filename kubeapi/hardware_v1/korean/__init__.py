@@ -1,4 +1,4 @@
-"""Documents of the layers in Korean: a catalogue of all that discovery, witnesses and trace can say.
+"""Documents of the layers in Korean: a catalogue of all that discovery, witnesses, trace and comparison can say.
 
 A document carries its sentences in English, as everything of an API does, and facts by names that programs know. English is
 the message's id, as in gettext; the numbers and names of a machine stand where the id has `{}`, and may be sentences of the
@@ -18,13 +18,14 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 from kubeapi.hardware_v1.check import Check
-from kubeapi.hardware_v1.korean import layers, trace, witnesses
+from kubeapi.hardware_v1.korean import layers, trace, vms, witnesses
 from kubeapi.hardware_v1.layers import Conflict, Layers, Part
 from kubeapi.hardware_v1.memory import Memory
 from kubeapi.hardware_v1.trace import Hop, Trace
+from kubeapi.hardware_v1.vms import Hypervisor, Vms
 from kubeapi.model import Model
 
-SENTENCES: dict[str, str] = layers.SENTENCES | witnesses.SENTENCES | trace.SENTENCES
+SENTENCES: dict[str, str] = layers.SENTENCES | witnesses.SENTENCES | trace.SENTENCES | vms.SENTENCES
 HOLE = "{}"
 M = TypeVar("M", bound=Model)
 
@@ -56,7 +57,7 @@ def korean(sentence: str) -> str:
 
 
 def told_in_korean(document: M) -> M:
-    """Layers, Memory, Check or Trace with its sentences in Korean; any other document as it is."""
+    """Layers, Memory, Check, Trace or Vms with its sentences in Korean; any other document as it is."""
     copy = document.model_copy()
     match copy:
         case Layers():
@@ -73,6 +74,10 @@ def told_in_korean(document: M) -> M:
             copy.hops = [_hop(hop) for hop in copy.hops]
             copy.drop = _with(copy.drop, "reason") if copy.drop else None
             copy.probes = _all(copy.probes, "note")
+        case Vms():
+            copy.boxes = _all(copy.boxes, "why")
+            copy.hypervisors = [_hypervisor(hypervisor) for hypervisor in copy.hypervisors]
+            copy.notes = [*map(korean, copy.notes)]
     return copy
 
 
@@ -96,3 +101,8 @@ def _conflict(conflict: Conflict) -> Conflict:
 
 def _hop(hop: Hop) -> Hop:
     return _with(hop, "says").model_copy(update={"sightings": _all(hop.sightings, "saw")})
+
+
+def _hypervisor(hypervisor: Hypervisor) -> Hypervisor:
+    given, costs = _all(hypervisor.assumptions, "source"), _all(hypervisor.costs, "how")
+    return _with(hypervisor, "name", "says").model_copy(update={"assumptions": given, "costs": costs})
