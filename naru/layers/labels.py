@@ -55,7 +55,7 @@ class Labels(NamedTuple):
         label, english = self.kind(part, tower), Labels().kind(part, tower)
         if part.name.lower() in (part.kind, english.lower()):
             return label, ""
-        return label, "" if part.kind in part.name.lower().split() else part.name
+        return label, "" if {part.kind, label.lower()} & {*part.name.lower().split()} else part.name
 
     def counted(self, number: int, kind: str) -> str:
         """`3 shims`."""

@@ -38,7 +38,7 @@ SILENT |= {"CommandError", "Refusal", "Term"}  # errors are in one language; a T
 # Names, keys of files, an error's text and a condition's, and what is said in evidence alone.
 NAMES = frozenset(("Kubernetes pod", "Apple silicon", "HiSilicon TaiShan v110", "iptables-legacy-save -c -t nat"))
 NAMES |= {as_vms.SUMMARY, "-v (address space)"}
-NAMES |= {"from all", "model name", " prl hyperv", "prl hyperv", "bhyve bhyve", "ct count", "this machine"}
+NAMES |= {"from all", "model name", " prl hyperv", "prl hyperv", "bhyve bhyve", "ct count"}
 NAMES |= {"netlink group NFNLGRP_CONNTRACK_NEW", "netlink group NFNLGRP_NFTRACE", "the engine's GET /version"}
 NAMES |= {"no trace: {}", "The agent has read its layers.", "ecx bit 31 (hypervisor) is set", ", ct id {}"}
 NAMES |= {"trace id {}, ip id {}", "{} is {}, learnt at {}", "{} leads to the namespace of pod {}"}

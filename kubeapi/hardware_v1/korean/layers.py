@@ -1,6 +1,7 @@
 """The sentences of discovery and of memory in Korean; `{}` stands for what a machine puts there."""
 
 SENTENCES: dict[str, str] = {
+    "this machine": "이 컴퓨터",
     # why a value is not there
     "absent": "없음",
     "not permitted": "권한 없음",
