@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,22 +88,27 @@ async def test_a_message_is_read_from_the_pods_own_directory_wherever_a_label_po
 def swapping(name: Path, outside: Path) -> Iterator[None]:
     """A container that turns a directory of its volume into a link to a place of the host, and back, all the time."""
     held, link, ended = name.with_name("held"), name.with_name("link"), threading.Event()
+    count = itertools.count()
     link.symlink_to(outside)
 
     def swap() -> None:
         while not ended.is_set():
             name.rename(held)
-            link.rename(name)
+            while not name.is_symlink():
+                try:
+                    link.rename(name)
+                except IsADirectoryError:  # whoever walks here has just made the directory that it missed
+                    name.rename(name.with_name(f"anew{next(count)}"))
             name.rename(link)
             held.rename(name)
 
-    container = threading.Thread(target=swap)
-    container.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        container.join()
+    with ThreadPoolExecutor(1) as threads:
+        container = threads.submit(swap)
+        try:
+            yield
+        finally:
+            ended.set()
+            container.result()
 
 
 @pytest.fixture
