@@ -91,16 +91,19 @@ def swapping(name: Path, outside: Path) -> Iterator[None]:
     count = itertools.count()
     link.symlink_to(outside)
 
+    def put(what: Path) -> None:
+        while what.is_symlink() or what.exists():
+            try:
+                what.rename(name)
+            except OSError:  # whoever walks here has just made the directory that it missed
+                name.rename(name.with_name(f"anew{next(count)}"))
+
     def swap() -> None:
         while not ended.is_set():
             name.rename(held)
-            while not name.is_symlink():
-                try:
-                    link.rename(name)
-                except IsADirectoryError:  # whoever walks here has just made the directory that it missed
-                    name.rename(name.with_name(f"anew{next(count)}"))
+            put(link)
             name.rename(link)
-            held.rename(name)
+            put(held)
 
     with ThreadPoolExecutor(1) as threads:
         container = threads.submit(swap)
