@@ -6,15 +6,19 @@ import asyncio
 import signal
 from contextlib import AbstractAsyncContextManager
 
-from naru.processes import spare_collector, tell_ready
+from naru.memory import give_back, share_arena, spare_collector
+from naru.processes import tell_ready
 
 
 async def run_until_stopped(part: AbstractAsyncContextManager[object], ready_fd: int | None) -> None:
     """Be that part of a cluster until SIGTERM or SIGINT; ready_fd hears when it is there."""
+    share_arena()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with part:
         tell_ready(ready_fd)
         spare_collector()
+        giving_back = asyncio.create_task(give_back())
         await stopped.wait()
+        giving_back.cancel()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import json
 import os
 import pathlib
@@ -101,17 +100,6 @@ class Process:
                 select.select([pidfd], [], [], deadline)
         self._record.unlink(missing_ok=True)
         return True
-
-
-def spare_collector() -> None:
-    """Let the garbage collector pass over what start-up has made, and look more rarely at the rest.
-
-    Objects here come and go by their reference counts; as Python sets it, the collector took a third of the time in which a
-    control plane makes a thousand pods (benchmarks/scale.py).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def tell_ready(descriptor: int | None) -> None:

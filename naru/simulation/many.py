@@ -18,7 +18,7 @@ from typing import NamedTuple, TextIO
 
 import structlog
 
-from naru.processes import spare_collector
+from naru.memory import spare_collector
 from naru.simulation.deeds import Deed
 from naru.simulation.shrink import shrink
 from naru.simulation.story import Outcome, tell

@@ -1,0 +1,38 @@
+"""What a burst of work took goes back to the kernel, though what is still in use lies between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from naru import memory
+
+MIB = 1 << 20
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory (proc(5), statm)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Knot:
+    """Refers to itself: only the collector ends it."""
+
+    def __init__(self) -> None:
+        self.itself, self.weight = self, bytearray(4000)
+
+
+async def test_it_goes_back_while_the_process_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "EVERY", 0.01)
+    knots = [Knot() for _ in range(16_000)]
+    kept, full = knots[::50], resident()
+    knots.clear()
+    giving_back = asyncio.create_task(memory.give_back())
+    async with asyncio.timeout(20):
+        while resident() > full - 40 * MIB:
+            await asyncio.wait([giving_back], timeout=0.01)
+    assert not giving_back.done() and all(knot.itself is knot for knot in kept)
+    giving_back.cancel()
