@@ -27,7 +27,7 @@ def connect():
         dbname=os.environ["DB_NAME"],
         user=os.environ["DB_USER"],
         password=os.environ["DB_PASSWORD"],
-        connect_timeout=3,
+        connect_timeout=10,
     )
     made.autocommit = True
     return made
@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = False  # requests under way are answered before the process ends
-    request_queue_size = 128
+    request_queue_size = 1024  # who comes while it is starved of CPU waits, and is not dropped
 
 
 def main():
