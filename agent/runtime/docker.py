@@ -57,6 +57,7 @@ def _lowest_oom_score() -> int:
     return -1000 if held and int(held[1], 16) >> CAP_SYS_RESOURCE & 1 else 0
 
 
+AT_ONCE = max(6, 3 * (os.cpu_count() or 1))  # calls: more make nothing faster, and starve the pods that run meanwhile
 LOWEST_OOM_SCORE = _lowest_oom_score()
 
 
@@ -68,7 +69,7 @@ class DockerRuntime:
         self._url = base_url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         self._timeout = timeout
         self._client: Any = None
-        self._pool = ThreadPoolExecutor(16, thread_name_prefix="docker")
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
         self._has_pause = False
         self._inspections = Inspections()
