@@ -104,6 +104,7 @@ async def heals(cluster: Cluster, engine: Engine) -> list[Row]:
 async def empty(cluster: Cluster, options: Options) -> Row:
     """What the processes use when there is no pod."""
     say(f"no pod, idle for {options.idle:.0f} s")
+    await cluster.settled()
     await asyncio.sleep(SETTLE)
     used = await processes.idle({name: cluster.process(name) for name in ("server", "agent")}, options.idle)
     return Row("CPU of one core, no pod", "%", [sum(used.values())], limit=0.3)

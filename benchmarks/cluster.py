@@ -22,6 +22,7 @@ from kubeapi.client.http import HttpTransport
 from kubeapi.client.informer import Informer
 from kubeapi.client.transport import Request
 from kubeapi.core_v1.types import Node, Pod
+from kubeapi.hardware_v1.types import Machine
 from naru.config import ClusterConfig
 from naru.processes import Process
 
@@ -89,6 +90,15 @@ class Cluster:
                 await transport.close()
         finally:
             await asyncio.to_thread(_naru, "down", data_dir, "--delete-data")
+
+    async def settled(self) -> None:
+        """Until the agent has told of its machine, for which it loads what nothing else here needs."""
+        machines, seen = Informer(self.client, Machine), asyncio.Event()
+        machines.on_change(lambda *_: seen.set())
+        await machines.start()
+        async with asyncio.timeout(PATIENCE):
+            await seen.wait()
+        await machines.stop()
 
     async def layers(self) -> float:
         """Milliseconds until the API has answered with all layers of the node, none of which was kept from before."""
