@@ -71,7 +71,10 @@ def application(server: ApiServer, nodes: NodeProxy, tokens: Who, sessions: Sess
                 if level is None:
                     with contextlib.ExitStack() as place:
                         place.enter_context(fairness.place(request.user))
-                        return Lasting(plain(await server.send(request)), place.pop_all())
+                        response = await server.send(request)
+                        if response.stream is not None:
+                            response.stream = sessions.bound(http.headers, response.stream)
+                        return Lasting(plain(response), place.pop_all())
                 await level.take(request.user)
                 try:
                     return fairness.told(request.user, plain(await server.send(request)))

@@ -7,7 +7,7 @@ is told how to get it. What the page does with the cluster, it does through the 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -75,24 +75,13 @@ class Dashboard:
                 raise bad_request(f"between 1 and {WATCHES} watches come together")
             requests = [self._admitted(http, watch_of(one)) for one in wanted]
             headers = {**RULES, "Cache-Control": "no-store"}
-            frames = together(self._server, requests)
-            shown = self._while_logged_in(http, frames) if self._sessions.identity(http.headers) else frames
+            shown = self._sessions.bound(http.headers, together(self._server, requests))
             answer = StreamingResponse(shown, 200, headers, "application/x-ndjson")
             with contextlib.ExitStack() as place:
                 place.enter_context(self._fairness.place(requests[0].user))
                 return Lasting(answer, place.pop_all())
         except ApiError as error:
             return refused(error)
-
-    async def _while_logged_in(
-        self, http: HttpRequest, frames: AsyncGenerator[bytes, None]
-    ) -> AsyncGenerator[bytes, None]:
-        """What a session may see, until it ends: by a logout in another tab, or by its time."""
-        async with contextlib.aclosing(frames):
-            async for frame in frames:
-                if self._sessions.identity(http.headers) is None:
-                    return
-                yield frame
 
     async def _file(self, http: HttpRequest) -> Response:
         if self._sessions.visitor(http.headers) is None:

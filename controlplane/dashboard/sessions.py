@@ -13,10 +13,11 @@ says that they come from this origin.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
@@ -100,6 +101,20 @@ class Sessions:
     def identity(self, headers: Mapping[str, str]) -> Identity | None:
         """Whose page, and no other, sent these headers (lower case); None for nobody's."""
         return self.visitor(headers) if from_our_page(headers) else None
+
+    def bound(self, headers: Mapping[str, str], chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """What lasts, for as long as the session of these headers does: until a logout in another tab, or its time. As it is
+        where it was not a session that asked."""
+        return self._while_open(headers, chunks) if self.identity(headers) else chunks
+
+    async def _while_open(
+        self, headers: Mapping[str, str], chunks: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        async with contextlib.aclosing(chunks):
+            async for chunk in chunks:
+                if self.identity(headers) is None:
+                    return
+                yield chunk
 
     def _word(self, headers: Mapping[str, str]) -> str:
         try:
