@@ -43,6 +43,9 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+SIGKILL = signal_name(signal.SIGKILL)
+
+
 def signal_of(exit_code: int) -> int:
     """The signal that an exit code stands for, as engines and shells count; 0 for a program's own code."""
     number = exit_code - FIRST_SIGNAL
@@ -141,19 +144,12 @@ class Causes:
         for dead in observed.containers:
             if dead.phase != "exited" or dead.error or dead.id in self._told | self._ours:
                 continue
-            if dead.id in self._asked and signal_of(dead.exit_code) == signal.SIGKILL:
-                yield Telling(
-                    dead.name, "Killed", f"Container {dead.name} was ended by {signal_name(signal.SIGKILL)}: {ASKED}"
-                )
-                continue
             lost = self._engine_lost and dead.id in self._running
-            silent = self._heard and not lost and dead.id not in self._sent and not dead.oom_killed
-            if silent and signal_of(dead.exit_code) == signal.SIGKILL:
-                until = waiting.get(dead.id, now + HEARING)
-                if now < until:
-                    self._unexplained[dead.id] = until
-                    continue
-            if cause := cause_of(dead, self._sent.get(dead.id, 0), self._heard, lost):
+            if self._is_silent(dead, lost) and now < (until := waiting.get(dead.id, now + HEARING)):
+                self._unexplained[dead.id] = until
+            elif dead.id in self._asked and signal_of(dead.exit_code) == signal.SIGKILL:
+                yield Telling(dead.name, "Killed", f"Container {dead.name} was ended by {SIGKILL}: {ASKED}")
+            elif cause := cause_of(dead, self._sent.get(dead.id, 0), self._heard, lost):
                 yield Telling(dead.name, *cause)
         gone = self._running.keys() - {c.id for c in observed.containers} - {s.id for s in observed.sandboxes}
         for id_ in sorted(gone - self._ours):
@@ -161,6 +157,11 @@ class Causes:
             what = f"Container {name}" if name else "The sandbox"
             how = f"ended by {signal_name(sent)} through the engine" if sent else "removed from the engine"
             yield Telling(name, "Killed", f"{what} was {how}, not by Naru")
+
+    def _is_silent(self, dead: Container, lost: bool) -> bool:
+        """Whether a SIGKILL ended it of which nobody has spoken, where somebody would."""
+        spoken = lost or dead.oom_killed or dead.id in self._sent or dead.id in self._asked
+        return self._heard and not spoken and signal_of(dead.exit_code) == signal.SIGKILL
 
     def _sandboxes(self, observed: Observed) -> Iterator[Telling]:
         for one in observed.sandboxes:
