@@ -127,21 +127,28 @@ def patch_of(kind: Kind, media: str, body: bytes, validation: str) -> Callable[[
 
     def patched(current: dict[str, Any]) -> tuple[Any, list[str]]:
         wanted = strategic.apply(current, patch, schema) if media == STRATEGIC else applied(current, patch)
-        shown = unstructured.go_map(patch) if media == STRATEGIC else _sorted(wanted)
         told: list[str] = []
         why = unstructured.misfit(wanted, schema) if media == STRATEGIC else ""
         try:
-            obj, told = codec.read(kind, orjson.dumps(wanted), validation)
+            obj, told = codec.read(kind, _written(wanted), validation)
         except codec.UnreadableError as error:
             why = why or str(error)
         told = repeated + told
         if not why and told and validation == "Strict":
             why = "strict decoding error: " + ", ".join(told)
         if why:
-            raise _refused(shown, why)
+            raise _refused(unstructured.go_map(patch) if media == STRATEGIC else _sorted(wanted), why)
         return obj, told
 
     return patched
+
+
+def _written(value: Any) -> bytes:
+    """A patched object as JSON: the operations of a JSON patch may have nested it deeper than any body comes."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        raise bad_request("exceeded max depth") from None
 
 
 def _sorted(value: Any) -> str:

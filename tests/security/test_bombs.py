@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import orjson
 import pytest
 
 from tests.security.fuzz import World, encoded
@@ -69,6 +70,32 @@ def test_deep_patches_are_refused_and_no_stack_traces(world: World, kind: str, d
     body = b'[{"op":"add","path":"/spec/x","value":' + deep + b"}]" if kind == "json" else deep
     media = f"application/{kind}-patch+json"
     assert world.ask("PATCH", f"{NAMESPACE}/pods/there", body, media, TRIAL).status in (400, 422)
+
+
+def moved(times: int) -> list[dict[str, object]]:
+    """Operations that nest an object in another again and again, though each of them is flat."""
+    nest: list[dict[str, object]] = [{"op": "add", "path": "/a", "value": {}}]
+    for source, target in itertools.islice(itertools.cycle([("/a", "/b"), ("/b", "/a")]), times):
+        nest += [{"op": "add", "path": target, "value": {}}, {"op": "move", "from": source, "path": f"{target}/x"}]
+    return nest
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        moved(300),
+        moved(4000),
+        [{"op": "copy", "from": "", "path": "/a"}] * 60,
+        [{"op": "copy", "from": "", "path": "/a"}, {"op": "copy", "from": "/a", "path": "/a/a"}] * 30,
+        [{"op": "move", "from": "/spec", "path": "/spec/x"}],
+        [{"op": "add", "path": "/x" + "/x" * 100_000, "value": 1}],
+    ],
+    ids=["moved 300 times", "moved 4000 times", "doubled", "doubled within itself", "into itself", "a long path"],
+)
+def test_a_json_patch_that_grows_by_what_it_does_is_refused(world: World, operations: list[dict[str, object]]) -> None:
+    body = orjson.dumps(operations)
+    told = world.ask("PATCH", f"{NAMESPACE}/pods/there", body, "application/json-patch+json", TRIAL)
+    assert told.status in (400, 422)
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400, "9" * 4000, "9" * LONG, "1e99999999999"])
