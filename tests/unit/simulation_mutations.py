@@ -240,7 +240,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         slow=True,
     ),
     Mutation("what others wrote over a status stays", "rest", Reporter, "seen", _silent, slow=True),
-    Mutation("a reconcile that failed is not tried again", "rest", Queue, "_retry", _silent, slow=True),
+    Mutation("a reconcile that failed is not tried again", "rest or maxSurge", Queue, "_retry", _silent, slow=True),
     Mutation(
         "an informer misses every tenth change", "traffic or rest or maxSurge", Informer, "_set", _misses_every_tenth
     ),
