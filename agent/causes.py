@@ -80,9 +80,7 @@ class Causes:
         self._asked: set[str] = set()
         self._sent: dict[str, int] = {}
         self._short_of_memory: dict[str, datetime] = {}  # and since when
-        self._unexplained: dict[
-            str, datetime
-        ] = {}  # ends by SIGKILL that nobody spoke of, and until when that may come
+        self._unexplained: dict[str, datetime] = {}  # ends that nobody spoke of, and until when somebody may
         self._heard, self._engine_lost = False, False
 
     def ours(self, container_id: str) -> None:

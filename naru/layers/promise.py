@@ -41,7 +41,7 @@ MOMENTS = {
     "touched": Term("touched", "건드림"),
     "after": Term("after", "후"),
 }
-AVAILABLE, FORBIDDEN = Term("AVAILABLE", "쓸 수 있음"), Term("not permitted", "허가되지 않음")
+AVAILABLE = Term("AVAILABLE", "쓸 수 있음")
 BITS = Term("32 bits", "32비트")
 
 
@@ -249,7 +249,7 @@ def text(moments: list[Moment], about_32_bits: str, labels: Labels) -> str:
     heads = [words.COLUMNS[name] for name in ("promised", "committed", "resident", "proportional")]
     rows = [["", *map(labels.term, heads), labels.term(AVAILABLE)]]
     for moment in moments:
-        share = labels.term(FORBIDDEN) if moment.proportional is None else shown(moment.proportional, "B")
+        share = labels.said("not permitted") if moment.proportional is None else shown(moment.proportional, "B")
         sums = [shown(number, "B") for number in (moment.promised, moment.committed, moment.resident)]
         rows.append([labels.term(MOMENTS[moment.when]), *sums, share, shown(moment.available, "B")])
     widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -18,9 +18,8 @@ COSTS = {
     "disk": Term("disk", "디스크"),
     "boot time": Term("boot time", "부팅 시간"),
 }
-NOW, HOST = Term("NOW", "지금"), Term("the host", "호스트")
+NOW = Term("NOW", "지금")
 MORE, PROCESSES = Term("{} more", "그 밖에 {}개"), Term("{} processes", "프로세스 {}개")
-FORBIDDEN = Term("not permitted", "허가되지 않음")
 SEVERAL = 4  # more names of one box than that are counted
 
 
@@ -51,7 +50,7 @@ def _boxes(vms: Vms, labels: Labels, look: Look) -> Iterator[list[Span]]:
 
 def called(guest: str, labels: Labels) -> str:
     """A guest's name for a reader."""
-    return guest.removeprefix("pod/") or labels.term(HOST)
+    return guest.removeprefix("pod/") or labels.said("the host")
 
 
 def _held(box: Box, labels: Labels) -> list[str]:
@@ -101,7 +100,7 @@ def _basis(vms: Vms, labels: Labels, look: Look) -> Iterator[list[Span]]:
     yield [Span(labels.said("Read here, per guest (alone: memory with nobody to share with):"), "name")]
     for guest in vms.guests:
         held = guest.alone
-        memory = labels.term(FORBIDDEN)
+        memory = labels.said("not permitted")
         if held:
             memory = " .. ".join(shown(int(value), "B") for value in (held.low, held.typical, held.high))
         size = shown(sum(guest.images.values()), "B")
