@@ -27,7 +27,7 @@ PATCH_MEDIA: Mapping[PatchType, str] = {
 }
 
 
-_HEADS = tuple((t, f'{{"type":"{t}","object":'.encode()) for t in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"))
+_HEADS = tuple((t, f'{{"type":"{t}","object":'.encode()) for t in ("ADDED", "MODIFIED", "DELETED"))
 
 
 class Page(NamedTuple, Generic[M]):
@@ -38,10 +38,16 @@ class Page(NamedTuple, Generic[M]):
 
 
 class Event(NamedTuple, Generic[M]):
-    """One change of a watch: ADDED, MODIFIED, DELETED, or BOOKMARK (of which only the revision counts)."""
+    """One change of a watch: ADDED, MODIFIED or DELETED."""
 
     type: str
     object: M
+
+
+class Bookmark(NamedTuple):
+    """That a watch has told all up to a revision."""
+
+    revision: str
 
 
 def error_of(body: bytes, code: int) -> ApiError:
@@ -142,7 +148,7 @@ class Client:
 
     async def watch(
         self, model: type[M], revision: str, namespace: str = "", labels: str = "", fields: str = ""
-    ) -> AsyncGenerator[Event[M], None]:
+    ) -> AsyncGenerator[Event[M] | Bookmark, None]:
         """Changes after a revision, until the server ends the stream. ApiError 410 when the revision is too old."""
         query = [*selectors(labels, fields), ("watch", "1"), ("resourceVersion", revision)]
         query.append(("allowWatchBookmarks", "true"))
@@ -194,12 +200,14 @@ def selectors(labels: str, fields: str) -> list[tuple[str, str]]:
     return [(k, v) for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v]
 
 
-def event_of(model: type[M], line: bytes) -> Event[M]:
+def event_of(model: type[M], line: bytes) -> Event[M] | Bookmark:
     """One line of a watch; an ERROR line is raised."""
     for type_, head in _HEADS:  # as every server writes it: the object's own bytes need no second reading
         if line.startswith(head):
             return Event(type_, model.from_json(line[len(head) : line.rindex(b"}")]))
     frame = orjson.loads(line)
+    if frame["type"] == "BOOKMARK":  # an empty object of the kind otherwise, whose decoder an idle process need not make
+        return Bookmark(frame["object"]["metadata"]["resourceVersion"])
     body = orjson.dumps(frame["object"])
     if frame["type"] == "ERROR":
         raise error_of(body, 500)

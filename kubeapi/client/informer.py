@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from kubeapi.client.client import Client, meta_of
+from kubeapi.client.client import Bookmark, Client, meta_of
 from kubeapi.errors import ApiError
 from kubeapi.model import Model
 
@@ -94,9 +94,12 @@ class Informer(Generic[M]):
                     self._synced.set()
                 watch = self._client.watch(self.model, revision, self._namespace, self._labels, self._fields)
                 async for event in watch:
-                    revision, pause = meta_of(event.object).resource_version, FIRST_PAUSE
-                    if event.type != "BOOKMARK":
-                        self._set(event.object, gone=event.type == "DELETED")
+                    pause = FIRST_PAUSE
+                    if isinstance(event, Bookmark):
+                        revision = event.revision
+                        continue
+                    revision = meta_of(event.object).resource_version
+                    self._set(event.object, gone=event.type == "DELETED")
             except ApiError as error:
                 if error.code == 410:
                     revision = ""

@@ -86,7 +86,7 @@ async def served() -> AsyncIterator[Served]:
     task = asyncio.create_task(listener.run_until_stopped())
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
         yield Served(f"http://127.0.0.1:{sock.getsockname()[1]}", clock, client)
-    listener.should_exit = True
+    listener.stop()
     await task
 
 
