@@ -71,14 +71,16 @@ class Engine:
         self.api = docker.APIClient(timeout=60, max_pool_size=64)
         self.api.trust_env = False  # the raw API at its best
 
-    def _start(self, image: str, command: list[str] | None = None, **host: Any) -> str:
+    def _start(self, image: str, command: list[str] | None = None, *, bare: bool = False, **host: Any) -> str:
         config = self.api.create_host_config(**host)
-        made = self.api.create_container(image, command=command, labels={LABEL: ""}, host_config=config)
+        made = self.api.create_container(
+            image, command=command, labels={LABEL: ""}, host_config=config, network_disabled=bare
+        )
         self.api.start(made["Id"])
         return str(made["Id"])
 
     def _sandbox(self) -> str:
-        return self._start(PAUSE, network_mode="none", ipc_mode="shareable")
+        return self._start(PAUSE, bare=True, network_mode="none", ipc_mode="shareable")
 
     def _join(self, sandbox: str) -> str:
         return self._start(IMAGE, COMMAND, network_mode=f"container:{sandbox}", ipc_mode=f"container:{sandbox}")
