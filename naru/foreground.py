@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from contextlib import AbstractAsyncContextManager
 
@@ -13,6 +14,7 @@ from naru.processes import tell_ready
 async def run_until_stopped(part: AbstractAsyncContextManager[object], ready_fd: int | None) -> None:
     """Be that part of a cluster until SIGTERM or SIGINT; ready_fd hears when it is there."""
     share_arena()
+    open_many()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -22,3 +24,9 @@ async def run_until_stopped(part: AbstractAsyncContextManager[object], ready_fd:
         giving_back = asyncio.create_task(give_back())
         await stopped.wait()
         giving_back.cancel()
+
+
+def open_many() -> None:
+    """Let this process have as many files open as it may: most are started with 1,024, and twice that may connect."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,7 +1,7 @@
 """The long-running processes of a cluster on this machine: started, found again, ended.
 
-A process is known by DATA_DIR/run/NAME.json: its number and the kernel's start time for it, so that a number given to
-somebody else since is never taken for ours. Readiness is told through a pipe (--ready-fd), not polled for.
+A process is known by DATA_DIR/run/NAME.json: its number, the kernel's start time for it, and the boot that this counts from:
+so a number given to somebody else since is never taken for ours. Readiness is told by a pipe (--ready-fd), not polled for.
 """
 
 from __future__ import annotations
@@ -23,21 +23,25 @@ class StartError(RuntimeError):
     """A process ended, or said nothing, before it was ready; the message has the end of its log."""
 
 
+BOOT = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 class Identity(NamedTuple):
-    """pid, and the start time of that process in clock ticks since boot (/proc/PID/stat, field 22)."""
+    """pid, the start time of that process in clock ticks since boot (/proc/PID/stat, field 22), and the boot's own id."""
 
     pid: int
     started: int
+    boot: str = BOOT
 
 
-def _started(pid: int) -> int | None:
-    """The start time of a process that runs, None for one that is gone or only waits to be reaped."""
+def _identity(pid: int) -> Identity | None:
+    """Who a number is that runs, None for one that is gone or only waits to be reaped."""
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, *rest = stat.rpartition(")")[2].split()
-    return None if state == "Z" else int(rest[18])
+    return None if state == "Z" else Identity(pid, int(rest[18]))
 
 
 class Process:
@@ -54,7 +58,7 @@ class Process:
             found = Identity(**json.loads(self._record.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
-        return found if _started(found.pid) == found.started else None
+        return found if _identity(found.pid) == found else None
 
     def start(self, arguments: list[str], deadline: float = 30.0) -> Identity:
         """Start `naru NAME ARGUMENTS` in a session of its own and return when it is ready.
@@ -76,9 +80,9 @@ class Process:
             )
         os.close(writer)
         try:
-            started = _started(child.pid)
+            started = _identity(child.pid)
             if started is not None:
-                self._record.write_text(json.dumps({"pid": child.pid, "started": started}))
+                self._record.write_text(json.dumps(started._asdict()))
             ready, _, _ = select.select([reader], [], [], deadline)
             if not ready or started is None or os.read(reader, 16) == b"":
                 said = self.log.read_text(errors="replace").splitlines()[-12:]
@@ -86,7 +90,7 @@ class Process:
                 raise StartError(f"the {self.name} {why}; the end of {self.log}:\n" + "\n".join(said))
         finally:
             os.close(reader)
-        return Identity(child.pid, started)
+        return started
 
     def stop(self, deadline: float = 20.0) -> bool:
         """End the process (SIGTERM, after `deadline` seconds SIGKILL); whether one ran."""
@@ -152,7 +156,7 @@ def _opened(identity: Identity) -> Iterator[int]:
     """A file descriptor of a process, readable when it has ended. Raises ProcessLookupError where it has already."""
     pidfd = os.pidfd_open(identity.pid)
     try:
-        if _started(identity.pid) != identity.started:
+        if _identity(identity.pid) != identity:
             raise ProcessLookupError(identity.pid)  # the number is somebody else's by now
         yield pidfd
     finally:

@@ -12,9 +12,10 @@ import os
 import pathlib
 import shutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from naru import boot
 from naru.cli import CommandError
 from naru.config import SETTINGS, ClusterConfig
 from naru.processes import Process
@@ -41,16 +42,16 @@ def run(options: argparse.Namespace) -> int:
     config = ClusterConfig.read(data_dir)
     if config is None:
         raise CommandError(f"no cluster in {data_dir}")
-    for process in (Process(data_dir, name) for name in ("simulated", "agent", "server")):
-        if options.dry_run and (found := process.identity()):
-            print(f"{process.name}: runs, pid {found.pid}")
-        elif not options.dry_run and process.stop():
-            print(f"{process.name}: ended", flush=True)
+    units = boot.units_of(data_dir)
     try:
+        _end_processes(data_dir, units, options.dry_run)
         ours = asyncio.run(node.observe_belongings(config))
-        print(*listed(ours, config.id, data_dir, options.delete_data), sep="\n", flush=True)
+        print(*listed(ours, config.id, data_dir, units, options.delete_data), sep="\n", flush=True)
         if options.dry_run:
             return 0
+        for unit in units:
+            unit.remove()
+            print(f"{unit.name}: removed, nothing starts the cluster at boot", flush=True)
         asyncio.run(node.remove_pods(config, data_dir, ours))
         print(f"containers: {len(ours.containers)} removed", flush=True)
         asyncio.run(node.remove_node_network(config))
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         if options.delete_data:
             asyncio.run(node.remove_volumes(config, ours.volumes))
             print(f"volumes: {len(ours.volumes)} deleted", flush=True)
-    except (EngineError, NetworkError) as error:
+    except (EngineError, NetworkError, boot.BootError) as error:
         raise CommandError(f"not all is removed: {error}; run naru down again once that is mended") from error
     if options.delete_data:
         delete(data_dir)
@@ -68,7 +69,22 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def listed(ours: Belongings, cluster: str, data_dir: pathlib.Path, with_data: bool) -> list[str]:
+def _end_processes(data_dir: pathlib.Path, units: Sequence[boot.Unit], dry_run: bool) -> None:
+    """End what runs, first of all who would start it again; or only say it."""
+    if not dry_run:
+        for unit in units:
+            unit.stop()
+            print(f"{unit.name}: stopped", flush=True)
+    for process in (Process(data_dir, name) for name in ("simulated", "agent", "server")):
+        if dry_run and (found := process.identity()):
+            print(f"{process.name}: runs, pid {found.pid}")
+        elif not dry_run and process.stop():
+            print(f"{process.name}: ended", flush=True)
+
+
+def listed(
+    ours: Belongings, cluster: str, data_dir: pathlib.Path, units: Sequence[boot.Unit], with_data: bool
+) -> list[str]:
     """What is removed and what stays, a line for each sort."""
     kept = "to be deleted, with their data" if with_data else "that stay"
     lines = [
@@ -76,6 +92,8 @@ def listed(ours: Belongings, cluster: str, data_dir: pathlib.Path, with_data: bo
         _line("network", "to be removed", [*ours.devices, f"routes and rules named naru_{cluster}"]),
         _line("volumes", kept, ours.volumes),
     ]
+    if units:
+        lines.insert(0, _line("start at boot", "to be removed", [str(unit.path) for unit in units]))
     if with_data:
         lines.append(_line("files", "to be deleted", [str(data_dir)]))
     return lines

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from naru import boot
 from naru.cli import CommandError
 from naru.config import ClusterConfig
 from naru.connection import Connection, NoClusterError, RefusedError
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"naru: no cluster in {options.data_dir}: start one with naru up", file=sys.stderr)
         return NO_CLUSTER
     print(f"cluster {config.id} in {options.data_dir}, https://127.0.0.1:{config.port}")
+    print(boot_line(boot.units_of(options.data_dir)))
     asked_for = {name: found for name, found in processes.items() if found or name != "simulated"}
     print(*table(process_rows({name: found.pid if found else None for name, found in asked_for.items()})), sep="\n")
     try:
@@ -48,6 +50,12 @@ def run(options: argparse.Namespace) -> int:
     for title, rows in (("nodes", node_rows(nodes)), ("pods", pod_rows(pods)), ("services", service_rows(services))):
         print(f"\n{title}", *(table(rows) or ["  none"]), sep="\n")
     return 0
+
+
+def boot_line(units: Sequence[boot.Unit]) -> str:
+    """What starts the cluster when the machine boots."""
+    names = [unit.name if unit.enabled else f"{unit.name}, which is disabled" for unit in units]
+    return f"at boot: {', '.join(names) or 'nothing starts it (naru up --at-boot)'}"
 
 
 def process_rows(pids: dict[str, int | None]) -> list[list[str]]:

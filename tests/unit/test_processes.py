@@ -20,10 +20,10 @@ def sleeper():
     child.wait()
 
 
-def record(process: Process, pid: int, started: int) -> None:
+def record(process: Process, pid: int, started: int, **more: str) -> None:
     path = process.data_dir / "run" / f"{process.name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"pid": pid, "started": started}))
+    path.write_text(json.dumps({"pid": pid, "started": started, **more}))
 
 
 def start_time(pid: int) -> int:
@@ -33,6 +33,14 @@ def start_time(pid: int) -> int:
 def test_a_number_that_was_given_to_another_process_is_not_ours(tmp_path, sleeper) -> None:
     process = Process(tmp_path, "server")
     record(process, sleeper.pid, start_time(sleeper.pid) - 1)
+    assert process.identity() is None
+    assert process.stop() is False
+    assert sleeper.poll() is None
+
+
+def test_a_number_of_another_boot_is_not_ours_even_if_it_began_at_the_same_moment(tmp_path, sleeper) -> None:
+    process = Process(tmp_path, "server")
+    record(process, sleeper.pid, start_time(sleeper.pid), boot="0b6b1dc6-41b3-4d53-8a58-7d3f3e7d4c7a")
     assert process.identity() is None
     assert process.stop() is False
     assert sleeper.poll() is None

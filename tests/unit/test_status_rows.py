@@ -1,8 +1,10 @@
 """What `naru status` makes of what the API says."""
 
 import os
+from pathlib import Path
 
-from naru.cli.status import node_rows, pod_rows, process_rows, service_rows, table
+from naru.boot import Unit
+from naru.cli.status import boot_line, node_rows, pod_rows, process_rows, service_rows, table
 
 
 def test_a_node_that_is_not_ready_says_why() -> None:
@@ -55,6 +57,15 @@ def test_processes_show_their_memory_and_those_gone_say_so() -> None:
     (name, pid, memory), gone = process_rows({"server": os.getpid(), "agent": None})
     assert (name, pid) == ("server", f"pid {os.getpid()}") and int(memory.split()[0]) > 5
     assert gone == ["agent", "not running"]
+
+
+def test_what_starts_the_cluster_at_boot_is_told(tmp_path: Path) -> None:
+    unit = Unit(tmp_path / "naru-1a2b.service")
+    assert boot_line([]) == "at boot: nothing starts it (naru up --at-boot)"
+    assert boot_line([unit]) == "at boot: naru-1a2b.service, which is disabled"
+    (tmp_path / "multi-user.target.wants").mkdir()
+    (tmp_path / "multi-user.target.wants" / unit.name).symlink_to(unit.path)
+    assert boot_line([unit]) == "at boot: naru-1a2b.service"
 
 
 def test_columns_are_aligned_and_nothing_is_an_empty_table() -> None:
