@@ -102,7 +102,7 @@ class StopSandbox:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Remove what is dead from the engine."""
+    """Remove from the engine what is dead, or a sandbox in which nothing lives."""
 
     id: str
 
@@ -316,10 +316,8 @@ def _rest(pod: Pod, observed: Observed, *, remove: bool) -> Plan:
     for name in reversed(sidecars):
         if name in running:
             return Plan((KillContainer(running[name].id, name, f"Stopping container {name}"),))
-    if up := [s for s in observed.sandboxes if s.running]:
-        return Plan(tuple(StopSandbox(s.id) for s in up))
     if not remove:
-        return Plan()
+        return Plan(tuple(StopSandbox(s.id) for s in observed.sandboxes if s.running))
     if observed.containers or observed.sandboxes:
         return Plan((*(Remove(c.id) for c in observed.containers), *(Remove(s.id) for s in observed.sandboxes)))
     return Plan((Finish(),))

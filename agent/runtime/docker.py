@@ -26,7 +26,7 @@ from agent.runtime import pause
 from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.docker_logs import read_logs
-from agent.runtime.inspections import LABEL, Inspections, image_of, is_ours, listed_of
+from agent.runtime.inspections import LABEL, Inspections, image_of, is_ours, listed_of, shares_due
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -44,6 +44,7 @@ from agent.runtime.protocol import (
     Sandbox,
     SandboxSpec,
 )
+from agent.runtime.weights import Weights
 
 CPU_PERIOD = 100_000
 CAP_SYS_RESOURCE = 24
@@ -73,7 +74,7 @@ class DockerRuntime:
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
         self._has_pause = False
         self._inspections = Inspections()
-        self._shares: dict[str, int] = {}  # of containers that are created, not started
+        self._weights = Weights(self._weigh)
         self._beside: set[asyncio.Task[None]] = set()  # what nobody waits for
 
     def _connect(self) -> Any:
@@ -203,7 +204,7 @@ class DockerRuntime:
         """Create a container in its pod's sandbox; start it with `start`."""
         name = f"naru_{self.cluster}_{spec.pod.namespace}_{spec.pod.name}_{spec.pod.uid}_{spec.name}_{spec.attempt}"
         more = {"container": spec.name, "sandbox": spec.sandbox_id, "crashes": str(spec.crashes)}
-        more["message"] = spec.message_path
+        more |= {"message": spec.message_path, "cpu-shares": str(spec.resources.cpu_shares)}
         joined = f"container:{spec.sandbox_id}"
         r, s = spec.resources, spec.security
 
@@ -244,24 +245,15 @@ class DockerRuntime:
             )
             return str(made["Id"])
 
-        container_id = await self._call(make)
-        self._shares[container_id] = r.cpu_shares
-        return container_id
+        return await self._call(make)
 
     async def start(self, container_id: str) -> None:
-        """Start; EngineError with the engine's words if its process can't be made.
-
-        Its CPU shares come after: with the 2 of a pod without requests the engine's own work of starting it would starve
-        on a busy machine, for seconds.
-        """
-        shares = self._shares.pop(container_id, 0)
+        """Start; EngineError with the engine's words if its process can't be made."""
+        self._weights.starting()
         await self._call(lambda c: c.start(container_id))
-        if shares:
-            self._do_beside(self._weigh(container_id, shares))
 
     async def _weigh(self, container_id: str, shares: int) -> None:
-        with contextlib.suppress(EngineError):  # it has ended already, or the engine has: nothing to weigh
-            await self._call(lambda c: c.update_container(container_id, cpu_shares=shares))
+        await self._call(lambda c: c.update_container(container_id, cpu_shares=shares))
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
         """Ask to end, and after grace seconds end it. Returns when it is dead; one that is gone is no error."""
@@ -285,7 +277,6 @@ class DockerRuntime:
             with contextlib.suppress(NotFound):
                 c.remove_container(container_id, force=True, v=True)
 
-        self._shares.pop(container_id, None)
         await self._call(remove)
 
     async def listed(self) -> list[Listed]:
@@ -311,6 +302,8 @@ class DockerRuntime:
 
         for seen in await self._call(inspect) if new else ():
             found[seen["Id"]] = self._inspections.learn(seen, turn)
+            if shares := shares_due(seen):
+                self._weights.due(seen["Id"], shares)
         sandboxes = [s for s in found.values() if isinstance(s, Sandbox)]
         return sandboxes, [c for c in found.values() if isinstance(c, Container)]
 
@@ -411,6 +404,7 @@ class DockerRuntime:
 
     async def close(self) -> None:
         """Let go of the engine; what runs goes on."""
+        self._weights.close()
         await asyncio.gather(*self._beside, return_exceptions=True)
         if self._client is not None:
             self._client.close()

@@ -19,6 +19,7 @@ POD = ("pod.namespace", "pod.name", "pod.uid")
 NAMES = {"sandbox": POD, "container": (*POD, "container", "sandbox")}
 NUMBERS = {"sandbox": ("attempt",), "container": ("attempt", "crashes")}
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*"), re.compile(r"[0-9]{1,9}")
+DEFAULT_SHARES = 1024
 DEFAULT_STOP = 10  # seconds, the engine's own, for a container that was made without
 SETTLED = frozenset({"running", "paused", "exited"})  # the others are on their way to something else
 
@@ -100,6 +101,14 @@ def is_ours(labels: Mapping[str, str]) -> bool:
 
 def _pod(labels: Mapping[str, str]) -> PodRef:
     return PodRef(labels[LABEL + "pod.namespace"], labels[LABEL + "pod.name"], labels[LABEL + "pod.uid"])
+
+
+def shares_due(seen: Mapping[str, Any]) -> int:
+    """The CPU shares that a running container was made for and does not have; 0 for any other."""
+    wanted = seen["Config"]["Labels"].get(LABEL + "cpu-shares", "")
+    if not (seen["State"]["Running"] and NUMBER.fullmatch(wanted)):
+        return 0
+    return 0 if int(wanted) == (seen["HostConfig"].get("CpuShares") or DEFAULT_SHARES) else int(wanted)
 
 
 def listed_of(row: Mapping[str, Any], cluster: str) -> Listed:

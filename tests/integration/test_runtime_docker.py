@@ -228,10 +228,12 @@ async def test_engine_that_goes_ends_the_events_and_comes_back(engine: Engine) -
     assert await engine.asked() == ["GET /containers/json"]
 
 
-async def test_cpu_shares_come_once_the_container_runs(engine: Engine) -> None:
+async def test_cpu_shares_come_once_the_container_runs_and_is_seen(engine: Engine) -> None:
     begun = int(time.time())
     made = await engine.run(resources=Resources(cpu_shares=2))
     api = APIClient()
+    assert api.inspect_container(made)["HostConfig"]["CpuShares"] == 0
+    await engine.container()
     updates = api.events(since=begun, decode=True, filters={"event": "update", "container": made})
     await asyncio.to_thread(next, updates)
     assert api.inspect_container(made)["HostConfig"]["CpuShares"] == 2
