@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
-from pyroute2 import netns
 
 from agent import spdy
+from agent.netlink.namespaces import setns
 
 PROTOCOL = "SPDY/3.1+portforward.k8s.io"
 CHUNK = 32768
@@ -64,7 +64,7 @@ async def _socket_inside(pid: int, family: int) -> socket.socket:
         try:
             descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
             try:
-                netns.setns(descriptor)
+                setns(descriptor)
             finally:
                 os.close(descriptor)
             made = socket.socket(family, socket.SOCK_STREAM)

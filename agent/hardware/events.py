@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+from collections.abc import Iterable
 
-NETFILTER = 12  # NETLINK_NETFILTER
-SOL_NETLINK, ADD_MEMBERSHIP = 270, 1
+from agent.netlink.sockets import NETFILTER, ROUTE, Netlink
+
 # rtnetlink(7): link, neigh, ipv4 address, ipv4 route, ipv6 address, ipv6 route; nfnetlink.h: NFNLGRP_NFTABLES
-GROUPS = {socket.NETLINK_ROUTE: (1, 3, 5, 7, 9, 11), NETFILTER: (7,)}
+GROUPS = {ROUTE: (1, 3, 5, 7, 9, 11), NETFILTER: (7,)}
 
 
 class Changes:
@@ -22,7 +22,7 @@ class Changes:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._sockets: list[socket.socket] = []
+        self._sockets: list[Netlink] = []
         self.seen = False
         try:
             for protocol, groups in GROUPS.items():
@@ -30,12 +30,9 @@ class Changes:
         except OSError:
             self._tell()
 
-    def _listen(self, protocol: int, groups: tuple[int, ...]) -> None:
-        listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
+    def _listen(self, protocol: int, groups: Iterable[int]) -> None:
+        listener = Netlink(protocol, groups)
         self._sockets.append(listener)
-        listener.bind((0, 0))
-        for group in groups:
-            listener.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
         self._loop.add_reader(listener, self._tell)
 
     def _tell(self) -> None:

@@ -13,36 +13,34 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import struct
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 
-UEVENT = 15  # NETLINK_KOBJECT_UEVENT
-LINKS, KERNEL = 1, 1  # RTMGRP_LINK; the kernel's own uevents, before udev's
-HEAD = struct.Struct(
-    "=IHHIIBxHiII"
-)  # nlmsghdr and ifinfomsg (rtnetlink(7)), which ends with a mask of what has changed
-NEWLINK, MADE = 16, 0xFFFFFFFF  # RTM_NEWLINK; the mask of a device that was not there
-INFO_KIND = 1  # IFLA_INFO_KIND; what a port is plugged into stands in another attribute
+from agent.netlink.messages import Message, messages
+from agent.netlink.route import LINK, interface_of
+from agent.netlink.sockets import ROUTE, UEVENT, Netlink
+
+LINKS, KERNEL = 1, 1  # RTNLGRP_LINK; the kernel's own uevents, before udev's
+NEWLINK, MADE = 16, 0xFFFFFFFF  # RTM_NEWLINK; the mask of what has changed, of a device that was not there
 HARDWARE = re.compile(rb"SUBSYSTEM=(block|cpu|memory)\0")
 PLUGS = (b"add@", b"remove@", b"online@", b"offline@")
-LARGEST = 1 << 16
 
 
-def is_news(protocol: int, message: bytes) -> bool:
-    """Whether a message tells of the machine, and not of a pod's plug."""
+def is_news(protocol: int, said: bytes) -> bool:
+    """Whether what was said tells of the machine, and not of a pod's plug."""
     if protocol == UEVENT:
-        return HARDWARE.search(message) is not None and message.startswith(PLUGS)
-    if len(message) < HEAD.size:
-        return False
-    _, type_, _, _, _, family, _, _, _, changed = HEAD.unpack_from(message)
-    if family != socket.AF_UNSPEC or _is(b"veth", message):  # AF_BRIDGE tells of ports, of which their devices tell too
-        return False
-    return type_ != NEWLINK or changed == MADE or not _is(b"bridge", message)
+        return HARDWARE.search(said) is not None and said.startswith(PLUGS)
+    return any(_is_news(message) for message in messages(said))
 
 
-def _is(kind: bytes, message: bytes) -> bool:
-    return struct.pack("=HH", 4 + len(kind) + 1, INFO_KIND) + kind + b"\0" in message
+def _is_news(message: Message) -> bool:
+    link = interface_of(message.body)
+    if link is None:
+        return False
+    family, _, _, _, changed = LINK.unpack_from(message.body)
+    if family != socket.AF_UNSPEC or link.kind == "veth":  # AF_BRIDGE tells of ports, of which their devices tell too
+        return False
+    return message.kind != NEWLINK or changed == MADE or link.kind != "bridge"
 
 
 class Hotplug:
@@ -50,27 +48,22 @@ class Hotplug:
 
     def __init__(self, loop: AbstractEventLoop, wake: Callable[[], None]) -> None:
         self._loop, self._wake = loop, wake
-        self._sockets: list[socket.socket] = []
-        for protocol, groups in ((socket.NETLINK_ROUTE, LINKS), (UEVENT, KERNEL)):
+        self._listeners: list[Netlink] = []
+        for protocol, group in ((ROUTE, LINKS), (UEVENT, KERNEL)):
             with contextlib.suppress(OSError):
-                listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
-                self._sockets.append(listener)
-                listener.bind((0, groups))
-                loop.add_reader(listener, self._read, listener)
+                listener = Netlink(protocol, [group])
+                self._listeners.append(listener)
+                loop.add_reader(listener, self._read, protocol, listener)
 
-    def _read(self, listener: socket.socket) -> None:
-        try:
-            news = is_news(listener.proto, listener.recv(LARGEST))
-        except BlockingIOError:
-            return
-        except OSError:  # more was said than the kernel keeps for us: something has changed
-            news = True
-        if news:
+    def _read(self, protocol: int, listener: Netlink) -> None:
+        # None: more was said than the kernel keeps for us, so something has changed.
+        news = [said is None or is_news(protocol, said) for said in listener.received()]
+        if any(news):
             self._wake()
 
     def close(self) -> None:
         """Listen no longer."""
-        for listener in self._sockets:
+        for listener in self._listeners:
             self._loop.remove_reader(listener)
             listener.close()
-        self._sockets.clear()
+        self._listeners.clear()

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from agent.hardware.evidence import Tree, fact
 from agent.hardware.findings import Findings
 from agent.hardware.nics import LOOPBACK, Device, mac_facts, observe_nic, sort_of
-from agent.hardware.rtnetlink import Forwarding, Interface, Route
 from agent.hardware.spaces import Space
+from agent.netlink.route import Forwarding, Interface, Route
 from kubeapi.hardware_v1.layers import Evidence, Fact, Floor, Horizon, Link, Part
 
 LOWER = frozenset(

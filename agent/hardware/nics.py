@@ -11,8 +11,8 @@ import re
 from typing import Literal, NamedTuple
 
 from agent.hardware.evidence import Read, Tree, fact
-from agent.hardware.rtnetlink import Interface
 from agent.hardware.vendors import vendor_of
+from agent.netlink.route import Interface
 from kubeapi.hardware_v1.layers import Confidence, Evidence, Fact
 
 Sort = Literal["physical", "passed-through", "paravirtual", "emulated", "software"]

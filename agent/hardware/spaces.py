@@ -13,29 +13,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.hardware.evidence import Tree
 from agent.hardware.processes import Process, namespace_number
-from agent.hardware.rtnetlink import (
-    GETADDR,
-    GETLINK,
-    GETNEIGH,
-    GETROUTE,
+from agent.netlink.namespaces import entered
+from agent.netlink.route import (
     Forwarding,
     Interface,
-    Netlink,
     Route,
-    address_of,
-    forwarding_of,
-    interface_of,
-    route_of,
+    number_of,
+    observe_addresses,
+    observe_forwarding,
+    observe_interfaces,
+    observe_routes,
 )
-from agent.network.plumbing import entered
+from agent.netlink.sockets import Netlink
 
 KEPT = ("/run/docker/netns", "/run/netns")
 
@@ -102,15 +97,12 @@ def _fill(space: Space, paths: Mapping[int, str], enter: bool) -> None:
 
 
 def _read(netlink: Netlink, space: Space) -> None:
-    links = [interface_of(message) for message in netlink.dump(GETLINK, bytes(16))]
-    space.interfaces = {link.index: link for link in links if link}
-    for message in netlink.dump(GETADDR, bytes(8)):
-        if found := address_of(message):
-            space.addresses.setdefault(found.device, []).append(found.text)
-    space.routes = [route for message in netlink.dump(GETROUTE, bytes(12)) if (route := route_of(message))]
+    space.interfaces = {link.index: link for link in observe_interfaces(netlink, counters=True)}
+    for address in observe_addresses(netlink):
+        space.addresses.setdefault(address.device, []).append(address.text)
+    space.routes = [route for route in observe_routes(netlink) if route.chosen]
     if any(link.kind == "bridge" for link in space.interfaces.values()):
-        answer = netlink.dump(GETNEIGH, struct.pack("=B15x", socket.AF_BRIDGE))
-        space.forwarding = [entry for message in answer if (entry := forwarding_of(message))]
+        space.forwarding = [entry for entry in observe_forwarding(netlink) if entry.learned]
 
 
 def _numbers(netlink: Netlink, space: Space, paths: Mapping[int, str]) -> dict[int, int]:
@@ -120,7 +112,7 @@ def _numbers(netlink: Netlink, space: Space, paths: Mapping[int, str]) -> dict[i
         if wanted <= found.keys():
             break
         with contextlib.suppress(OSError):  # that one is gone meanwhile, or not for us to open
-            number = netlink.number_of(path)
+            number = number_of(netlink, path)
             if number is not None:
                 found[number] = inode
     return found

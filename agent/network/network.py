@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 import structlog
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
 
+from agent.netlink.sockets import Netlink
 from agent.network import plumbing
 from agent.network.addresses import NoAddressLeftError, next_address
 from agent.network.config import NetworkConfig
@@ -120,7 +119,7 @@ class NodeNetwork:
 
     async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
         """As `Network` says."""
-        address = await self._netlink(lambda ip: self._attach(ip, pod.uid, sandbox_pid))
+        address = await self._netlink(lambda netlink: self._attach(netlink, pod.uid, sandbox_pid))
         claims = tuple(PodPort(port, address) for port in ports)
         if self._host_ports.get(pod.uid, ()) != claims:
             self._host_ports[pod.uid] = claims
@@ -153,7 +152,7 @@ class NodeNetwork:
     async def detach(self, pod_uid: str) -> None:
         """As `Network` says."""
         self._lifelines.release(pod_uid)
-        await self._netlink(lambda ip: plumbing.detach(ip, self._config, pod_uid))
+        await self._netlink(lambda netlink: plumbing.detach(netlink, self._config, pod_uid))
         self._addresses.pop(pod_uid, None)
         if self._host_ports.pop(pod_uid, ()):
             self._rules.changed()
@@ -192,45 +191,45 @@ class NodeNetwork:
             for pod_uid in self._addresses.keys() - plugged:
                 self._unplugged(pod_uid)
 
-    def _mend_devices(self, ip: IPRoute, forwarding: bool) -> tuple[list[str], set[str]]:
-        lost = plumbing.missing(ip, self._config)
+    def _mend_devices(self, netlink: Netlink, forwarding: bool) -> tuple[list[str], set[str]]:
+        lost = plumbing.missing(netlink, self._config)
         if lost:
-            plumbing.ensure_node(ip, self._config)
-            plumbing.ensure_plugged(ip, self._config)
+            plumbing.ensure_node(netlink, self._config)
+            plumbing.ensure_plugged(netlink, self._config)
         if (lost or forwarding) and ensure_forwarding(self._config.bridge):
             lost.append(f"rules of iptables for {self._config.bridge}")
-        return lost, {*plumbing.observe_attachments(ip, self._config)}
+        return lost, {*plumbing.observe_attachments(netlink, self._config)}
 
-    def _make_node(self, ip: IPRoute) -> None:
-        plumbing.ensure_node(ip, self._config)
-        plumbing.ensure_plugged(ip, self._config)
+    def _make_node(self, netlink: Netlink) -> None:
+        plumbing.ensure_node(netlink, self._config)
+        plumbing.ensure_plugged(netlink, self._config)
         ensure_forwarding(self._config.bridge)
-        found = plumbing.observe_attachments(ip, self._config)
+        found = plumbing.observe_attachments(netlink, self._config)
         self._addresses = {uid: attachment.address for uid, attachment in found.items()} | self._addresses
 
-    def _attach(self, ip: IPRoute, pod_uid: str, pid: int) -> str:
+    def _attach(self, netlink: Netlink, pod_uid: str, pid: int) -> str:
         address = self._addresses.get(pod_uid)
-        if address and plumbing.plugged_into(ip, self._config.veth(pod_uid), pid):
+        if address and plumbing.plugged_into(netlink, self._config.veth(pod_uid), pid):
             return address
         if address is None:
-            devices = plumbing.observe_attachments(ip, self._config).values()
+            devices = plumbing.observe_attachments(netlink, self._config).values()
             taken = {*self._addresses.values(), *(a.address for a in devices)}
             address = self._last = next_address(self._config.pod_cidr, taken, self._last)
-        plumbing.ensure_attached(ip, self._config, pod_uid, pid, address)
+        plumbing.ensure_attached(netlink, self._config, pod_uid, pid, address)
         self._addresses[pod_uid] = address
         return address
 
     def _pod_ports(self) -> list[PodPort]:
         return [claim for claims in self._host_ports.values() for claim in claims]
 
-    async def _netlink(self, work: Callable[[IPRoute], Result]) -> Result:
+    async def _netlink(self, work: Callable[[Netlink], Result]) -> Result:
         def run() -> Result:
-            with IPRoute() as ip:
-                return work(ip)
+            with Netlink() as netlink:
+                return work(netlink)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
-        except (NetlinkError, NoAddressLeftError, OSError) as error:
+        except (NoAddressLeftError, OSError) as error:
             raise NetworkError(str(error)) from error
 
 
@@ -238,8 +237,8 @@ async def reserve_ranges(config: NetworkConfig) -> None:
     """Claim the cluster's ranges on this machine before anything uses them: nobody else chooses a range that has a route."""
 
     def run() -> None:
-        with IPRoute() as ip:
-            plumbing.ensure_fallbacks(ip, config)
+        with Netlink() as netlink:
+            plumbing.ensure_fallbacks(netlink, config)
 
     await asyncio.to_thread(run)
 
@@ -248,8 +247,8 @@ async def observe_network(config: NetworkConfig) -> list[str]:
     """The names of the kernel's devices that were made for this cluster; needs no running network."""
 
     def run() -> list[str]:
-        with IPRoute() as ip:
-            return plumbing.observe_node(ip, config)
+        with Netlink() as netlink:
+            return plumbing.observe_node(netlink, config)
 
     return await asyncio.to_thread(run)
 
@@ -259,12 +258,12 @@ async def remove_network(config: NetworkConfig) -> None:
     table = {"table": {"family": "ip", "name": config.table}}
 
     def run() -> None:
-        with IPRoute() as ip:
-            plumbing.remove_node(ip, config)
+        with Netlink() as netlink:
+            plumbing.remove_node(netlink, config)
         remove_forwarding(config.bridge)
 
     try:
         await asyncio.to_thread(run)
         await send({"nftables": [{"add": table}, {"delete": table}]})  # deleting alone fails where there is none
-    except (NetlinkError, OSError, RulesetError) as error:
+    except (OSError, RulesetError) as error:
         raise NetworkError(str(error)) from error

@@ -8,7 +8,7 @@ A pod's address is a /32 and its only neighbour the gateway: also pods of one br
 packet and every reply meets the Service rules whatever bridge-nf-call-iptables says (it belongs to the whole machine, and
 to Docker). The device's alias holds the pod's uid and address: the only record of the allocation, gone with the device.
 
-Each function may be repeated; what exists is adopted. All take an open `IPRoute`, block, and raise `NetlinkError`.
+Each function may be repeated; what exists is adopted. All take an open `Netlink`, block, and raise `OSError`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,30 @@ import errno
 import pathlib
 from collections.abc import Iterator
 from socket import AF_INET
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pyroute2 import IPRoute, netns
-from pyroute2.netlink.exceptions import NetlinkError
-
+from agent.netlink.changes import (
+    LOOPBACK,
+    Peer,
+    make_bridge,
+    make_veth,
+    put_address,
+    put_route,
+    remove_link,
+    remove_route,
+    set_hairpin,
+    set_up,
+)
+from agent.netlink.namespaces import entered
+from agent.netlink.route import (
+    MAIN_TABLE,
+    Interface,
+    find_interface,
+    observe_addresses,
+    observe_interfaces,
+    observe_routes,
+)
+from agent.netlink.sockets import Netlink
 from agent.network.addresses import hardware_address
 from agent.network.config import NetworkConfig
 
@@ -37,189 +56,151 @@ class Attachment(NamedTuple):
     device: str
 
 
-def ensure_node(ip: IPRoute, config: NetworkConfig) -> None:
+def ensure_node(netlink: Netlink, config: NetworkConfig) -> None:
     """The bridge with its addresses, the routes that keep cluster addresses on this machine, and the sysctls."""
-    ensure_fallbacks(ip, config)  # before anything can use the ranges
-    bridge = _index(ip, config.bridge)
-    if bridge is None:
+    ensure_fallbacks(netlink, config)  # before anything can use the ranges
+    if find_interface(netlink, config.bridge) is None:
         # A hardware address of its own: otherwise it takes the lowest of its ports, and changes as pods come and go.
-        ip.link(
-            "add", ifname=config.bridge, kind="bridge", address=hardware_address(config.gateway), mtu=_uplink_mtu(ip)
-        )
-        bridge = _required(ip, config.bridge)
+        netlink.change(make_bridge(config.bridge, hardware_address(config.gateway), _uplink_mtu(netlink)))
         _no_address_by_itself(config.bridge)
-    length = int(config.pod_cidr.partition("/")[2])
-    ip.addr("replace", index=bridge, address=config.gateway, prefixlen=length)
-    ip.addr("replace", index=bridge, address=config.dns_address, prefixlen=32)
-    ip.link("set", index=bridge, state="up")
-    # The kernel looks a route up before it rewrites what the host itself sends to a Service: this one lets it through to
-    # the rules, with a source that pods can answer. What no rule takes is rejected there.
-    ip.route("replace", dst=config.service_range, oif=bridge, prefsrc=config.gateway, scope="link", priority=0)
+    bridge = _required(netlink, config.bridge).index
+    netlink.change(
+        put_address(bridge, config.gateway, int(config.pod_cidr.partition("/")[2])),
+        put_address(bridge, config.dns_address, 32),
+        set_up(bridge),
+        # The kernel looks a route up before it rewrites what the host itself sends to a Service: this one lets it through
+        # to the rules, with a source that pods can answer. What no rule takes is rejected there.
+        put_route(config.service_range, bridge, source=config.gateway),
+    )
     _sysctl("net/ipv4/ip_forward", "1")
     # NodePorts on 127.0.0.1: the rules rewrite both ends, and refuse pods that try to reach the host's loopback by it.
     _sysctl(f"net/ipv4/conf/{config.bridge}/route_localnet", "1")
 
 
-def missing(ip: IPRoute, config: NetworkConfig) -> list[str]:
+def missing(netlink: Netlink, config: NetworkConfig) -> list[str]:
     """What of the node's own is not there, in words."""
-    bridge = _index(ip, config.bridge)
+    bridge = find_interface(netlink, config.bridge)
     if bridge is None:
         return [f"device {config.bridge}"]
-    held = {address.get_attr("IFA_LOCAL") for address in ip.get_addr(family=AF_INET, index=bridge)}
+    addresses = observe_addresses(netlink, AF_INET)
+    held = {address.text.partition("/")[0] for address in addresses if address.device == bridge.index}
     lost = [f"address {a} of {config.bridge}" for a in (config.gateway, config.dns_address) if a not in held]
-    ways = {(f"{r.get_attr('RTA_DST')}/{r['dst_len']}", r.get_attr("RTA_OIF")) for r in ip.get_routes(family=AF_INET)}
-    wanted = ((config.pod_range, None), (config.service_range, None), (config.service_range, bridge))
+    ways = {(route.destination, route.device) for route in observe_routes(netlink, AF_INET)}
+    wanted = ((config.pod_range, 0), (config.service_range, 0), (config.service_range, bridge.index))
     return lost + [f"route {network}" for network, device in wanted if (network, device) not in ways]
 
 
-def ensure_plugged(ip: IPRoute, config: NetworkConfig) -> None:
+def ensure_plugged(netlink: Netlink, config: NetworkConfig) -> None:
     """Plug every pod's device in that is out, as all are when the bridge was removed."""
-    bridge = _required(ip, config.bridge)
-    for link in list(ip.get_links()):
-        if (link.get("ifname") or "").startswith(config.veth_prefix) and link.get("master") != bridge:
-            ip.link("set", index=link["index"], master=bridge, state="up")
-            ip.brport("set", index=link["index"], mode=1)
+    bridge = _required(netlink, config.bridge).index
+    for link in observe_interfaces(netlink):
+        if link.name.startswith(config.veth_prefix) and link.master != bridge:
+            netlink.change(set_up(link.index, bridge), set_hairpin(link.index))
 
 
-def ensure_fallbacks(ip: IPRoute, config: NetworkConfig) -> None:
+def ensure_fallbacks(netlink: Netlink, config: NetworkConfig) -> None:
     """What is sent to a cluster address that no device has ends here."""
     for network in (config.pod_range, config.service_range):
-        ip.route("replace", dst=network, type="unreachable", priority=FALLBACK_METRIC)
+        netlink.change(put_route(network, kind="unreachable", metric=FALLBACK_METRIC))
 
 
-def ensure_attached(ip: IPRoute, config: NetworkConfig, pod_uid: str, pid: int, address: str) -> Attachment:
+def ensure_attached(netlink: Netlink, config: NetworkConfig, pod_uid: str, pid: int, address: str) -> Attachment:
     """Plug the network namespace of process `pid` into the bridge with `address`, as its eth0."""
     device = config.veth(pod_uid)
-    detach(ip, config, pod_uid)  # a half-made pair, or the one of an earlier sandbox that still lingers
-    bridge = _required(ip, config.bridge)
-    ip.link(
-        "add",
-        ifname=device,
-        kind="veth",
-        mtu=_mtu(ip, bridge),
-        peer={"ifname": "eth0", "address": hardware_address(address), "net_ns_pid": pid, "mtu": _mtu(ip, bridge)},
-    )
-    index = _required(ip, device)
+    detach(netlink, config, pod_uid)  # a half-made pair, or the one of an earlier sandbox that still lingers
+    bridge = _required(netlink, config.bridge)
+    netlink.change(make_veth(device, bridge.mtu, Peer("eth0", hardware_address(address), pid)))
     try:
+        index = _required(netlink, device).index
         _no_address_by_itself(device)
-        ip.link("set", index=index, master=bridge, state="up", ifalias=f"{pod_uid} {address}")
         # With bridge-nf-call-iptables a Service's rewritten packet may leave through the port it came in by.
-        ip.brport("set", index=index, mode=1)
+        netlink.change(set_up(index, bridge.index, alias=f"{pod_uid} {address}"), set_hairpin(index))
         with _inside(pid) as pod:
-            eth0, loopback = _required(pod, "eth0"), _required(pod, "lo")
-            pod.link("set", index=loopback, state="up")
-            pod.addr("replace", index=eth0, address=address, prefixlen=32)
-            pod.link("set", index=eth0, state="up")
-            pod.route("replace", dst=f"{config.gateway}/32", oif=eth0, scope="link", prefsrc=address)
-            pod.route("replace", dst="default", gateway=config.gateway, oif=eth0)
+            eth0 = _required(pod, "eth0").index
+            pod.change(
+                set_up(LOOPBACK),
+                put_address(eth0, address, 32),
+                set_up(eth0),
+                put_route(f"{config.gateway}/32", eth0, source=address),
+                put_route("default", eth0, gateway=config.gateway),
+            )
     except BaseException:
-        detach(ip, config, pod_uid)
+        detach(netlink, config, pod_uid)
         raise
     return Attachment(pod_uid, address, device)
 
 
-def detach(ip: IPRoute, config: NetworkConfig, pod_uid: str) -> None:
+def detach(netlink: Netlink, config: NetworkConfig, pod_uid: str) -> None:
     """Remove a pod's veth pair, if there is one."""
-    _delete(ip, config.veth(pod_uid))
+    _remove(netlink, config.veth(pod_uid))
 
 
-def observe_attachments(ip: IPRoute, config: NetworkConfig) -> dict[str, Attachment]:
+def observe_attachments(netlink: Netlink, config: NetworkConfig) -> dict[str, Attachment]:
     """Every plug of this cluster that exists, by pod uid. A pair dies with its sandbox's namespace."""
     found = {}
-    for link in ip.get_links():
-        name, alias = link.get("ifname") or "", link.get("ifalias") or ""
-        if name.startswith(config.veth_prefix) and alias.count(" ") == 1:
-            uid, address = alias.split()
-            found[uid] = Attachment(uid, address, name)
+    for link in observe_interfaces(netlink):
+        if link.name.startswith(config.veth_prefix) and link.alias.count(" ") == 1:
+            uid, address = link.alias.split()
+            found[uid] = Attachment(uid, address, link.name)
     return found
 
 
-def plugged_into(ip: IPRoute, device: str, pid: int) -> bool:
+def plugged_into(netlink: Netlink, device: str, pid: int) -> bool:
     """Whether the device's other end is the eth0 of process `pid`'s namespace."""
-    index = _index(ip, device)
-    if index is None:
+    ours = find_interface(netlink, device)
+    if ours is None:
         return False
     with _inside(pid) as pod:
-        return any(link.get("ifname") == "eth0" and link.get("link") == index for link in pod.get_links())
+        eth0 = find_interface(pod, "eth0")
+    return eth0 is not None and eth0.link == ours.index
 
 
-def observe_node(ip: IPRoute, config: NetworkConfig) -> list[str]:
+def observe_node(netlink: Netlink, config: NetworkConfig) -> list[str]:
     """The devices of this cluster, found by name: the pods' before the bridge."""
-    names = sorted(str(link.get("ifname")) for link in ip.get_links())
+    names = sorted(link.name for link in observe_interfaces(netlink))
     pods = [name for name in names if name.startswith(config.veth_prefix)]
     return [*pods, *(name for name in names if name == config.bridge)]
 
 
-def remove_node(ip: IPRoute, config: NetworkConfig) -> None:
+def remove_node(netlink: Netlink, config: NetworkConfig) -> None:
     """Remove every device and route of this cluster, found by name. The fallback routes go last."""
-    for name in observe_node(ip, config):
-        _delete(ip, name)
+    for name in observe_node(netlink, config):
+        _remove(netlink, name)
     for network in (config.pod_range, config.service_range):
-        try:
-            ip.route("del", dst=network, type="unreachable", priority=FALLBACK_METRIC)
-        except NetlinkError as error:
-            if error.code != errno.ESRCH:
-                raise
+        with contextlib.suppress(ProcessLookupError):  # ESRCH: there is no such route
+            netlink.change(remove_route(network, FALLBACK_METRIC, "unreachable"))
 
 
 @contextlib.contextmanager
-def entered(path: str) -> Iterator[None]:
-    """Be in the network namespace at `path` (/proc/PID/ns/net) for a moment: for a thread that may change its own. A socket
-    opened there stays there.
-
-    pyroute2's `netns` option forks a helper and ends it with SIGTERM; the helper shares the event loop's wake-up socket, so
-    the agent would take that signal for its own.
-    """
-    with open("/proc/thread-self/ns/net") as home, open(path) as there:
-        netns.setns(there.fileno())
-        try:
-            yield
-        finally:
-            netns.setns(home.fileno())
-
-
-@contextlib.contextmanager
-def _inside(pid: int) -> Iterator[IPRoute]:
+def _inside(pid: int) -> Iterator[Netlink]:
     """Netlink in the network namespace of process `pid`."""
     with entered(f"/proc/{pid}/ns/net"):
-        pod = IPRoute()
+        pod = Netlink()
     with pod:
         yield pod
 
 
-def _uplink_mtu(ip: IPRoute) -> int:
+def _uplink_mtu(netlink: Netlink) -> int:
     """The MTU of the device that leads outside: a bigger one in the pods would lose packets where ICMP is filtered."""
-    for route in ip.get_default_routes(family=2):
-        if (index := route.get("oif")) is not None:
-            return _mtu(ip, index)
+    mtus = {link.index: link.mtu for link in observe_interfaces(netlink)}
+    for route in observe_routes(netlink, AF_INET):
+        if route.destination == "default" and route.table == MAIN_TABLE and route.device in mtus:
+            return mtus[route.device]
     return 1500
 
 
-def _mtu(ip: IPRoute, index: int) -> int:
-    (link,) = ip.get_links(index)
-    return int(link.get("mtu"))
+def _required(netlink: Netlink, name: str) -> Interface:
+    found = find_interface(netlink, name)
+    if found is None:
+        raise OSError(errno.ENODEV, f"no device {name}")
+    return found
 
 
-def _index(ip: IPRoute, name: str) -> int | None:
-    found: list[Any] = list(ip.link_lookup(ifname=name))
-    return int(found[0]) if found else None
-
-
-def _required(ip: IPRoute, name: str) -> int:
-    index = _index(ip, name)
-    if index is None:
-        raise NetlinkError(errno.ENODEV, f"no device {name}")
-    return index
-
-
-def _delete(ip: IPRoute, name: str) -> None:
-    index = _index(ip, name)
-    if index is None:
-        return
+def _remove(netlink: Netlink, name: str) -> None:
     try:
-        ip.link("del", index=index)
-    except NetlinkError as error:
-        if error.code != errno.ENODEV:  # its namespace died meanwhile
+        netlink.change(remove_link(name))
+    except OSError as error:
+        if error.errno != errno.ENODEV:  # it never was, or its namespace died meanwhile
             raise
 
 

@@ -14,8 +14,9 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 import structlog
-from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
+from agent.netlink.conntrack import observe_flows, remove_flow
+from agent.netlink.sockets import NETFILTER, Netlink
 from agent.network.config import NetworkConfig
 from agent.network.endpoints import ServicePort, service_ports
 from agent.network.nft import Json, Ruleset, plan_transaction
@@ -24,7 +25,6 @@ from kubeapi.core_v1.types import Service
 from kubeapi.discovery_v1.types import EndpointSlice
 
 RETRY = 10.0
-UDP = 17
 
 log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
@@ -81,10 +81,10 @@ def forget_udp_flows(addresses: Collection[str]) -> int:
 
     UDP has no end that the kernel could see: a client that goes on sending would be led to the lost endpoint for ever.
     """
-    with NFCTSocket() as conntrack:
-        lost = [flow for flow in conntrack.dump() if _led_to(flow) in addresses]
+    with Netlink(NETFILTER) as netlink:
+        lost = [f for f in observe_flows(netlink) if f.protocol == "udp" and f.reply_source[0] in addresses]
         for flow in lost:
-            conntrack.entry("del", tuple_orig=_original(flow))
+            remove_flow(netlink, flow)
     return len(lost)
 
 
@@ -185,27 +185,3 @@ class ServiceRules:
 def _udp_addresses(ports: Iterable[ServicePort], host_ports: Iterable[PodPort]) -> set[str]:
     found = {t.address for p in ports if p.protocol == "udp" for t in (*p.internal, *p.external)}
     return found | {p.address for p in host_ports if p.port.protocol == "UDP"}
-
-
-def _attribute(message: Any, *path: str) -> Any:
-    for name in path:
-        message = message.get_attr(name) if message is not None else None
-    return message
-
-
-def _led_to(flow: Any) -> str | None:
-    if _attribute(flow, "CTA_TUPLE_ORIG", "CTA_TUPLE_PROTO", "CTA_PROTO_NUM") != UDP:
-        return None
-    source: str | None = _attribute(flow, "CTA_TUPLE_REPLY", "CTA_TUPLE_IP", "CTA_IP_V4_SRC")
-    return source
-
-
-def _original(flow: Any) -> Any:
-    address, protocol = ("CTA_TUPLE_ORIG", "CTA_TUPLE_IP"), ("CTA_TUPLE_ORIG", "CTA_TUPLE_PROTO")
-    return NFCTAttrTuple(
-        saddr=_attribute(flow, *address, "CTA_IP_V4_SRC"),
-        daddr=_attribute(flow, *address, "CTA_IP_V4_DST"),
-        proto=UDP,
-        sport=_attribute(flow, *protocol, "CTA_PROTO_SRC_PORT"),
-        dport=_attribute(flow, *protocol, "CTA_PROTO_DST_PORT"),
-    )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from agent.trace.conntrack import Flow
+from agent.netlink.conntrack import Flow
 from agent.trace.nfttrace import RuleEvent
 from agent.trace.path import Expect, Failure, Path, Step
 from agent.trace.probe import SYN_LENGTHS, UDP_LENGTH, Outcome

@@ -8,6 +8,7 @@ some milliseconds.
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import ipaddress
 import os
@@ -15,21 +16,17 @@ import socket
 import struct
 import subprocess
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
-from pyroute2 import DiagSocket, IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
 
-from agent.network.plumbing import entered
+from agent.netlink import route as rtnetlink
+from agent.netlink.listeners import observe_listeners
+from agent.netlink.namespaces import entered
+from agent.netlink.sockets import Netlink
 from agent.trace.ruleset import RuleRef, Ruleset
-from agent.trace.scene import DEFAULT, LOCAL, MAIN, Device, Listener, Netns, Route
+from agent.trace.scene import DEFAULT, LOCAL, MAIN, Device, Netns, Route
 
-KINDS = {1: "unicast", 2: "local", 3: "broadcast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
-TCP_LISTEN, UDP_UNCONNECTED = 1 << 10, 1 << 7
 SIOCETHTOOL, ETHTOOL_GDRVINFO = 0x8946, 3
-IFF_UP, IFF_LOOPBACK = 1, 8
-NO_NUMBER = 0xFFFFFFFF
 GLOBAL = 0  # RT_SCOPE_UNIVERSE
 OWN_POLICIES = ((0, LOCAL), (32766, MAIN), (32767, DEFAULT))  # priority and table
 BRIDGE_FILTERING = "/proc/sys/net/bridge/bridge-nf-call-iptables"
@@ -63,105 +60,73 @@ def observe_rule(path: str, rule: RuleRef) -> str:
 
 
 def _observe(path: str, peers: Mapping[str, int]) -> Netns:
-    with IPRoute() as ip:
-        numbers = _numbers(ip, peers)
+    with Netlink() as netlink:
+        numbers = _numbers(netlink, peers)
         here = inode_of("/proc/thread-self/ns/net")
-        devices = {d.index: d for d in (_device(link, here, numbers) for link in ip.get_links())}
+        devices = {d.index: d for d in (_device(i, here, numbers) for i in rtnetlink.observe_interfaces(netlink))}
         bridges = {index: device.master for index, device in devices.items() if device.master}
-        addresses = {a.get("address"): int(a.get("index")) for a in ip.get_addr(family=socket.AF_INET)}
-        routes = [_route(r) for r in ip.get_routes(family=socket.AF_INET) if r.get("table") in (LOCAL, MAIN, DEFAULT)]
-        policies = tuple(text for rule in ip.get_rules(family=socket.AF_INET) if (text := policy_of(rule)))
-        six = [*ip.get_addr(family=socket.AF_INET6)]
-        near = [(n.get("dst"), n.get("lladdr")) for n in ip.get_neighbours(family=socket.AF_INET)]
+        addresses = {a.text.partition("/")[0]: a.device for a in rtnetlink.observe_addresses(netlink, socket.AF_INET)}
+        routes = rtnetlink.observe_routes(netlink, socket.AF_INET)
+        policies = tuple(text for rule in rtnetlink.observe_rules(netlink) if (text := policy_of(rule)))
+        six = rtnetlink.observe_addresses(netlink, socket.AF_INET6)
+        neighbours = {neighbour.address: neighbour.mac for neighbour in rtnetlink.observe_neighbours(netlink)}
         forwarding = {
-            (bridges[entry.get("ifindex")], entry.get("lladdr")): int(entry.get("ifindex"))
-            for entry in ip.fdb("dump")
-            if entry.get("ifindex") in bridges and entry.get("lladdr")
+            (bridges[entry.port], entry.mac): entry.port
+            for entry in rtnetlink.observe_forwarding(netlink)
+            if entry.port in bridges
         }
     return Netns(
         here,
         path,
         devices,
         addresses,
-        tuple(r for r in routes if r),
-        {address: mac for address, mac in near if address and mac},
+        tuple(_route(route) for route in routes if route.table in (LOCAL, MAIN, DEFAULT)),
+        neighbours,
         forwarding,
-        tuple(_listeners()),
+        tuple(observe_listeners()),
         _ruleset(),
         _bridge_filtering(),
         policies,
-        any(a["scope"] == GLOBAL for a in six),
+        any(address.scope == GLOBAL for address in six),
     )
 
 
-def _numbers(ip: IPRoute, peers: Mapping[str, int]) -> dict[int, int]:
+def _numbers(netlink: Netlink, peers: Mapping[str, int]) -> dict[int, int]:
     """What this namespace calls the others: its private numbers, each with the inode that it stands for."""
     found = {}
     for path, inode in peers.items():
-        try:
-            with open(path) as file:
-                number = int(ip.get_netnsid(fd=file.fileno())["nsid"])
-        except (OSError, NetlinkError):
-            continue  # gone meanwhile
-        if number != NO_NUMBER:  # else no device leads there
-            found[number] = inode
+        with contextlib.suppress(OSError):  # gone meanwhile
+            number = rtnetlink.number_of(netlink, path)
+            if number is not None:  # else no device leads there
+                found[number] = inode
     return found
 
 
-def _device(link: Any, here: int, numbers: Mapping[int, int]) -> Device:
-    info = link.get("linkinfo")
-    kind = (info.get("kind") if info else "") or ("loopback" if link["flags"] & IFF_LOOPBACK else "nic")
+def _device(told: rtnetlink.Interface, here: int, numbers: Mapping[int, int]) -> Device:
+    kind = told.kind or ("loopback" if told.flags & rtnetlink.IFF_LOOPBACK else "nic")
     peer = None
-    if kind == "veth" and link.get("link"):
-        number = link.get("link_netnsid")
-        inode = here if number is None else numbers.get(int(number))
-        peer = (inode, int(link.get("link"))) if inode else None
-    name = link.get("ifname")
-    driver = _driver(name) if kind == "nic" else ""
-    up = bool(link["flags"] & IFF_UP)
-    return Device(link["index"], name, kind, link.get("address") or "", up, link.get("master") or 0, peer, driver)
+    if kind == "veth" and told.link:
+        inode = here if told.netnsid is None else numbers.get(told.netnsid)
+        peer = (inode, told.link) if inode else None
+    driver = _driver(told.name) if kind == "nic" else ""
+    up = bool(told.flags & rtnetlink.IFF_UP)
+    return Device(told.index, told.name, kind, told.mac, up, told.master, peer, driver)
 
 
-def _route(message: Any) -> Route | None:
-    kind = KINDS.get(message["type"])
-    if kind is None:
-        return None
-    destination = ipaddress.IPv4Network(f"{message.get('dst') or '0.0.0.0'}/{message['dst_len']}")
-    return Route(
-        destination,
-        kind,
-        message.get("oif") or 0,
-        message.get("gateway") or "",
-        message.get("prefsrc") or "",
-        message.get("priority") or 0,
-        message.get("table"),
-    )
+def _route(told: rtnetlink.Route) -> Route:
+    destination = ipaddress.IPv4Network("0.0.0.0/0" if told.destination == "default" else told.destination)
+    gateway = "" if ":" in told.gateway else told.gateway  # IPv4 by a neighbour of IPv6 is not followed
+    return Route(destination, told.kind, told.device, gateway, told.source, told.metric, told.table)
 
 
-def policy_of(rule: Any) -> str:
+def policy_of(rule: rtnetlink.Rule) -> str:
     """A rule of policy routing as `ip rule` writes it, empty for the three with which every namespace begins."""
-    priority, table, mark = rule.get("priority") or 0, rule.get("table") or rule["table"], rule.get("fwmark")
-    source = f"{rule.get('src')}/{rule['src_len']}" if rule.get("src") else "all"
-    words = [f"from {source}", f"to {rule.get('dst')}/{rule['dst_len']}" if rule.get("dst") else ""]
-    words += [f"fwmark {mark:#x}" if mark else "", f"iif {rule.get('iifname')}" if rule.get("iifname") else ""]
+    words = [f"from {rule.source or 'all'}", f"to {rule.destination}" if rule.destination else ""]
+    words += [f"fwmark {rule.mark:#x}" if rule.mark else "", f"iif {rule.device}" if rule.device else ""]
     text = " ".join(word for word in words if word)
-    if text == "from all" and (priority, table) in OWN_POLICIES:
+    if text == "from all" and (rule.priority, rule.table) in OWN_POLICIES:
         return ""
-    return f"{priority}: {text} lookup {table}"
-
-
-def _listeners() -> list[Listener]:
-    found = []
-    with DiagSocket() as diag:
-        diag.bind()
-        for family in (socket.AF_INET, socket.AF_INET6):
-            for protocol, number, states in (("tcp", 6, TCP_LISTEN), ("udp", 17, UDP_UNCONNECTED)):
-                for entry in diag.get_sock_stats(family=family, states=states, protocol=number):
-                    address = entry["idiag_src"]
-                    address = "0.0.0.0" if address == "::" else address.removeprefix("::ffff:")
-                    if ":" not in address:
-                        found.append(Listener(protocol, address, entry["idiag_sport"]))
-    return found
+    return f"{rule.priority}: {text} lookup {rule.table}"
 
 
 def _ruleset() -> Ruleset:

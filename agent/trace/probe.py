@@ -18,8 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from agent.network.plumbing import entered
-from agent.trace.nfttrace import PROTOCOLS, Mark
+from agent.netlink.conntrack import PROTOCOLS
+from agent.netlink.namespaces import entered
+from agent.trace.nfttrace import Mark
 from agent.trace.packet import Packet
 
 PAYLOAD = b"naru trace: a probe, nothing to answer\n".ljust(613, b".")  # an odd size, which the witnesses look for

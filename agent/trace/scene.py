@@ -10,6 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agent.netlink.listeners import Listener
 from agent.network.config import NetworkConfig
 from agent.network.endpoints import ServicePort
 from agent.trace.packet import Packet
@@ -47,14 +48,6 @@ class Route(NamedTuple):
     def text(self) -> str:
         """The destination as `ip route` writes it."""
         return "default" if self.destination.prefixlen == 0 else str(self.destination)
-
-
-class Listener(NamedTuple):
-    """A socket that takes what arrives. address is 0.0.0.0 for all."""
-
-    protocol: str
-    address: str
-    port: int
 
 
 class PodPlace(NamedTuple):

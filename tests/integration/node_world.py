@@ -96,12 +96,13 @@ class Holder:
         assert self.process.stdout
         assert self.process.stdout.readline() == b"ready\n"
         self.pid = self.process.pid
+        self.path = f"/proc/{self.pid}/ns/net"
 
     def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         """A socket that lives in this namespace."""
 
         def opened() -> socket.socket:
-            netns.setns(f"/proc/{self.pid}/ns/net")
+            netns.setns(self.path)
             return socket.socket(socket.AF_INET, kind)
 
         with ThreadPoolExecutor(1) as visitor:  # its thread goes there, and ends there
@@ -185,7 +186,7 @@ async def started_node(bridge_filtering: bool, config: NetworkConfig = CONFIG) -
         stack.callback(netns.setns, home)
         own = Holder()
         stack.callback(own.end)
-        netns.setns(f"/proc/{own.pid}/ns/net")
+        netns.setns(own.path)
         set_bridge_filtering(bridge_filtering)
         world = Node(stack, config)
         await asyncio.to_thread(plug_outside, world.outside)
@@ -214,7 +215,7 @@ def plug_outside(outside: Holder) -> None:
         ip.addr("add", index=uplink, address=NODE_IP, prefixlen=24)
         ip.link("set", index=uplink, state="up")
         ip.route("add", dst="default", gateway=OUTSIDE_IP)
-    with IPRoute(netns=f"/proc/{outside.pid}/ns/net") as ip:
+    with IPRoute(netns=outside.path) as ip:
         (eth0,) = ip.link_lookup(ifname="eth0")
         ip.addr("add", index=eth0, address=OUTSIDE_IP, prefixlen=24)
         ip.link("set", index=eth0, state="up")

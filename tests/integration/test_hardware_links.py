@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyroute2 import IPRoute, netns
 
 from agent.hardware.discovery import Discovery
 from agent.hardware.evidence import Tree
@@ -25,6 +24,8 @@ from agent.hardware.nat import observe_nat, read_rules
 from agent.hardware.processes import observe_processes
 from agent.hardware.spaces import observe_spaces
 from agent.hardware.view import NodeView
+from agent.netlink import namespaces
+from agent.netlink.sockets import Netlink
 from agent.network import plumbing
 from agent.network.config import NetworkConfig
 from agent.network.network import remove_network
@@ -247,9 +248,9 @@ async def pod(tmp_path: Path) -> AsyncIterator[tuple[DockerRuntime, NetworkConfi
     sandbox = await runtime.create_sandbox(SandboxSpec(ref))
 
     def plug() -> None:
-        with IPRoute() as ip:
-            plumbing.ensure_node(ip, config)
-            plumbing.ensure_attached(ip, config, ref.uid, sandbox.pid, "198.19.9.2")
+        with Netlink() as netlink:
+            plumbing.ensure_node(netlink, config)
+            plumbing.ensure_attached(netlink, config, ref.uid, sandbox.pid, "198.19.9.2")
 
     try:
         await asyncio.to_thread(plug)
@@ -371,7 +372,7 @@ def test_a_process_that_may_not_be_looked_into_takes_nothing_else_away(
     def refused(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(netns, "setns", refused)
+    monkeypatch.setattr(namespaces, "setns", refused)
     layers = links_now()
     inode = world.inode(world.names[0])
     part = layers.part(f"netns/{inode}")

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 from pyroute2 import IPRoute
 
-from agent.hardware.hotplug import LARGEST, LINKS, Hotplug, is_news
+from agent.hardware.hotplug import LINKS, Hotplug, is_news
+from agent.netlink.sockets import LARGEST
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(os.geteuid() != 0, reason="makes devices")]
 

@@ -18,6 +18,7 @@ from dnslib import DNSRecord
 from pyroute2 import IPRoute
 from pyroute2.netlink import rtnl
 
+from agent.netlink.sockets import Netlink
 from agent.network import plumbing
 from agent.network.config import NetworkConfig
 from agent.network.network import NodeNetwork, remove_network
@@ -384,7 +385,8 @@ def observe() -> tuple[set[str], set[tuple[str, int]], dict[str, plumbing.Attach
     with IPRoute() as ip:
         devices = {link.get("ifname") for link in ip.get_links()}
         routes = {(r.get("dst"), r.get("dst_len")) for r in ip.get_routes(family=2, table=254)}
-        return devices, routes, plumbing.observe_attachments(ip, CONFIG)
+    with Netlink() as netlink:
+        return devices, routes, plumbing.observe_attachments(netlink, CONFIG)
 
 
 async def test_removing_one_cluster_leaves_its_neighbour_on_the_machine_alone(node: Node) -> None:

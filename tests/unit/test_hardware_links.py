@@ -1,6 +1,5 @@
 """Devices, namespaces, containers and rules, judged from plain values: what the kernel says is in the integration test."""
 
-import struct
 from pathlib import Path
 
 import orjson
@@ -14,20 +13,10 @@ from agent.hardware.links import observe_links, peers, unseen_ways_out
 from agent.hardware.nat import NatRule, lay_out, legacy_rules_of, rules_of, texts_of
 from agent.hardware.nics import Device, sort_of
 from agent.hardware.processes import Process, container_in, namespace_number, process_of
-from agent.hardware.rtnetlink import (
-    LINK,
-    Interface,
-    Route,
-    address_of,
-    attributes,
-    forwarding_of,
-    interface_of,
-    messages,
-    route_of,
-)
 from agent.hardware.runtimes import Engine, containers_of, observe_runtimes
 from agent.hardware.spaces import Space, observe_spaces
 from agent.hardware.vendors import vendor_of
+from agent.netlink.route import Interface, Route
 from agent.runtime.inspections import listed_of
 from agent.runtime.protocol import EngineInfo, PodRef
 from kubeapi.hardware_v1.layers import Fact, Part
@@ -263,24 +252,6 @@ def test_legacy_rules_are_read_with_their_counters() -> None:
 
 
 # Whatever is said to it, discovery stands.
-
-
-@given(st.binary(max_size=200))
-def test_garbage_of_netlink_never_crashes(data: bytes) -> None:
-    list(messages(data))
-    assert all(isinstance(value, bytes) for value in attributes(data).values())
-    for reader in (interface_of, address_of, route_of, forwarding_of):
-        reader(data)
-
-
-@given(st.lists(st.tuples(st.integers(0, 70), st.binary(max_size=40)), max_size=12))
-def test_attributes_of_any_length_never_crash(pairs: list[tuple[int, bytes]]) -> None:
-    packed = b"".join(struct.pack("=HH", 4 + len(v), k) + v + bytes(-len(v) % 4) for k, v in pairs)
-    assert attributes(packed) == dict(pairs)
-    made = interface_of(LINK.pack(0, 1, 7, 0, 0) + packed)
-    assert made and made.index == 7
-    for reader, head in ((address_of, 8), (route_of, 12), (forwarding_of, 12)):
-        reader(bytes(head) + packed)
 
 
 WORDS = st.sampled_from(

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from agent.hardware.evidence import fact
-from agent.hardware.hotplug import UEVENT, is_news
+from agent.hardware.hotplug import is_news
 from agent.hardware.keeper import MachineKeeper, unclaimed
 from agent.hardware.machine import guests_of, status_of
+from agent.netlink.messages import Message, attribute, nested
+from agent.netlink.sockets import UEVENT
 from controlplane.controllers.machines import MachineController
 from kubeapi.errors import ApiError
 from kubeapi.hardware_v1.layers import Floor, Horizon, Layers, Link, Part, Value
@@ -123,10 +125,9 @@ def test_a_guest_shows_its_software_nic_on_the_switch_of_its_tap() -> None:
 
 def link(kind: bytes, type_: int = 16, changed: int = 0, family: int = 0, slave: bytes = b"") -> bytes:
     """A message about a device, as the kernel writes it."""
-    told = [
-        struct.pack("=HH", 5 + len(word), number) + word + b"\0" for number, word in ((1, kind), (4, slave)) if word
-    ]
-    return struct.pack("=IHHIIBxHiII", 0, type_, 0, 0, 0, family, 1, 2, 0, changed) + b"".join(told)
+    told = [attribute(number, word + b"\0") for number, word in ((1, kind), (4, slave)) if word]
+    head = struct.pack("=BxHiII", family, 1, 2, 0, changed)
+    return Message(type_, 0, 0, head + nested(18, *told)).packed()  # IFLA_LINKINFO
 
 
 MADE, DELLINK = 0xFFFFFFFF, 17

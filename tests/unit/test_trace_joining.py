@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.netlink.conntrack import Flow
+from agent.netlink.sockets import Netlink
 from agent.trace import nfttrace, tracefs
-from agent.trace.conntrack import Flow
 from agent.trace.joining import Seen, follow, join
 from agent.trace.nfttrace import RuleEvent
 from agent.trace.packet import Packet
@@ -84,7 +85,7 @@ def test_a_kernel_without_owned_tables_says_what_it_lacks(monkeypatch: pytest.Mo
     def refuses(*_: object) -> None:
         raise OSError(errno.EINVAL, "nftables: Invalid argument")
 
-    monkeypatch.setattr(nfttrace, "_transact", refuses)
+    monkeypatch.setattr(Netlink, "change", refuses)
     with pytest.raises(OSError, match=r"need Linux 5\.12"), nfttrace.NftTrace("/proc/self/ns/net", NODE, []):
         pass
 
