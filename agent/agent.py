@@ -32,7 +32,7 @@ from agent.parts import Parts
 from agent.podworker import PodWorker
 from agent.pulse import follow_pulse
 from agent.reporter import Reporter
-from agent.runtime.protocol import Container, EngineDownError, PodRef, Runtime
+from agent.runtime.protocol import Container, EngineError, PodRef, Runtime
 from agent.server import AgentServer
 from agent.volumes import Volumes
 from agent.volumes.reclaim import Reclaimer
@@ -246,7 +246,7 @@ class Agent:
                         await self._adopt()
                     elif worker := self._workers.get(event.pod_uid):
                         worker.hear(event)
-            except EngineDownError as error:
+            except EngineError as error:  # also one that answers with an error: it is asked again until all is known
                 log.warning("engine down", why=str(error))
                 for worker in self._workers.values():
                     worker.lose_engine()
@@ -280,8 +280,10 @@ class Agent:
 
     async def _resync(self) -> None:
         """A safety net: every worker looks again, and nothing runs that nobody asked for."""
-        with contextlib.suppress(EngineDownError):
+        try:
             await self._adopt()
+        except EngineError as error:
+            log.warning("not looked at", why=str(error))
 
     async def _refresh(self) -> None:
         """Tokens are renewed; and a safety net: files are worked out anew from their objects."""
@@ -337,8 +339,17 @@ class Agent:
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._fell(task.get_name(), error)
+
+    def _fell(self, part: str, error: BaseException) -> None:
+        """A part ended that goes on as long as the agent does: a fault of ours."""
+        log.error("part of the agent fell", part=part, why=repr(error))
 
 
 def _remembered(ref: PodRef, containers: list[Container]) -> Pod:

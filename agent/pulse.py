@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from agent.runtime.protocol import EngineDownError, Runtime
+from agent.runtime.protocol import EngineDownError, EngineError, Runtime
 
 EVERY, PATIENCE = 10.0, 20.0
 
@@ -34,6 +34,8 @@ async def follow_pulse(runtime: Runtime, tell: Callable[[str], Awaitable[None]])
             await question
         except EngineDownError:
             continue
+        except EngineError as error:  # it does answer
+            log.warning("engine refuses", why=str(error))
         finally:
             question.cancel()
         if hangs:

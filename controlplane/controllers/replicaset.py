@@ -212,16 +212,19 @@ class ReplicaSetController(Controller):
             ]
             answers = await asyncio.gather(*(self.client.create(p) for p in made), return_exceptions=True)
             error: ApiError | None = None
+            broken: BaseException | None = None  # raised when the other answers, too, are noted
             for answer in answers:
                 if isinstance(answer, ApiError):
                     error = answer
                     self.recorder.event(rs, "Warning", "FailedCreate", f"Error creating: {answer.message}")
                 elif isinstance(answer, BaseException):
-                    raise answer
+                    broken = answer
                 else:
                     if self._pods.get(answer.metadata.namespace, answer.metadata.name) is None:
                         self._flying.created(key, answer, self.clock.now())
                     self.recorder.event(rs, "Normal", "SuccessfulCreate", f"Created pod: {answer.metadata.name}")
+            if broken is not None:
+                raise broken
             if error is not None:
                 return "FailedCreate", error
         return None
@@ -230,18 +233,21 @@ class ReplicaSetController(Controller):
         metas = [pod.metadata for pod in pods]
         deletions = (self.client.delete(Pod, m.name, m.namespace, uid=m.uid) for m in metas)
         error: ApiError | None = None
+        broken: BaseException | None = None
         for pod, answer in zip(pods, await asyncio.gather(*deletions, return_exceptions=True), strict=True):
             if isinstance(answer, ApiError):
                 if answer.code != 404:
                     error = answer
                     self.recorder.event(rs, "Warning", "FailedDelete", f"Error deleting: {answer.message}")
             elif isinstance(answer, BaseException):
-                raise answer
+                broken = answer
             else:
                 shown = self._pods.get(pod.metadata.namespace, pod.metadata.name)
                 if shown is not None and shown.metadata.deletion_timestamp is None:
                     self._flying.deleted(key, pod, self.clock.now())
                 self.recorder.event(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")
+        if broken is not None:
+            raise broken
         return ("FailedDelete", error) if error is not None else None
 
 

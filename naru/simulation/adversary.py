@@ -11,6 +11,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from kubeapi.client.client import Client
+from kubeapi.core_v1.types import Pod
+from kubeapi.errors import ApiError
+from kubeapi.registry import load
 from naru.simulation.cluster import Cluster, Node
 from naru.simulation.deeds import EVERYBODY, Deed
 from naru.simulation.invariants.base import CONTROL_PLANE, DISK, Scene
@@ -31,6 +35,7 @@ class Adversary:
 
     def __init__(self, cluster: Cluster, scene: Scene, user: Wire, slow: Observer) -> None:
         self._cluster, self._scene, self._user, self._slow = cluster, scene, user, slow
+        self._client = Client(cluster.wire("adversary"), load(), "adversary")
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def mended(self) -> None:
@@ -70,6 +75,8 @@ class Adversary:
                 clock.skew = told["skew"]
                 self._scene.trouble(f"{node.name if node else 'server'}'s clock", self._scene.now + seconds)
                 self._later(seconds, lambda: setattr(clock, "skew", 0.0))
+            case "overwrite":
+                self._spawn(self._overwrite(told))
             case "weather":
                 self._turn((node.wire if node else self._user).weather, asdict(FAIR), told)
             case _ if node is not None:
@@ -113,6 +120,18 @@ class Adversary:
                 self._later(seconds, lambda: setattr(node.wire.weather, "cut", False))
             case _:
                 raise ValueError(f"no deed is called {name}")
+
+    async def _overwrite(self, told: dict[str, Any]) -> None:
+        """Somebody who may says whether a pod is ready: it is its node's to know better."""
+        if not (pods := self._scene.pods()):
+            return
+        meta = pods[int(told["which"] * len(pods))]["metadata"]
+        status = {"conditions": [{"type": "Ready", "status": "True" if told["ready"] else "False"}]}
+        patch = {"metadata": {"uid": meta["uid"]}, "status": status}
+        with contextlib.suppress(ApiError, OSError):
+            await self._client.patch(
+                Pod, meta["name"], patch, meta["namespace"], type="strategic", subresource="status"
+            )
 
     async def _crash(
         self, crash: Callable[[], Any], start: Callable[[], Any], place: str, told: dict[str, Any]

@@ -103,7 +103,7 @@ class Node:
         user, groups = node_identity(name)
         self.wire = Wire(lambda: cluster.server, cluster.rng(f"{name}/wire"), user, groups, cluster.answered)
         self.addresses: dict[str, str] = {}  # of the pods that are plugged in, by their uids
-        self.fallen: BaseException | None = None  # why an agent ended that nobody ended
+        self.fallen: BaseException | None = None  # why an agent, or a part of it, ended that nobody ended
         self._life: asyncio.Task[None] | None = None
         self._attached: _Attached | None = None
         self._line: Wire | None = None
@@ -140,12 +140,15 @@ class Node:
         config = AgentConfig("sim", self.name, POD_RANGE, SERVICE_RANGE, self._cluster.directory / self.name)
         client = Client(self._line, load(), "naru-agent")
         machine = Machine(CPUS, MEMORY, DISK, "192.0.2.1", self.name, INFO)
-        agent = SimulatedAgent(client, self._attached, config, self.clock, machine, self.addresses)
+        agent = SimulatedAgent(client, self._attached, config, self.clock, machine, self.addresses, self._fell)
         try:
             async with agent.running():
                 await asyncio.Event().wait()
         except Exception as error:
-            self.fallen = error
+            self._fell(error)
+
+    def _fell(self, error: BaseException) -> None:
+        self.fallen = error
 
 
 class Cluster:

@@ -104,6 +104,7 @@ def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
         (2, "kill-sandbox", {"node": node, "which": rng.random()}),
         (1, "remove", {"node": node, "which": rng.random()}),
         (2, "unwell", {"node": node, "which": rng.random(), "seconds": round(seconds * 3, 2)}),
+        (2, "overwrite", {"which": rng.random(), "ready": rng.random() < 0.2}),
         (2, "partition", {"node": node, "seconds": round(seconds * 3, 2)}),
         (2, "weather", {"node": anybody, **bad, "seconds": seconds}),
         (3, "events", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),

@@ -201,7 +201,8 @@ class _NoVolumes(Volumes):
 
 
 class SimulatedAgent(Agent):
-    """The agent of a machine that there is not. addresses are the kernel's: they are there before it, and after it."""
+    """The agent of a machine that there is not. addresses are the kernel's: they are there before it, and after it.
+    fallen hears why a part of it ended that nobody ended."""
 
     def __init__(
         self,
@@ -211,8 +212,9 @@ class SimulatedAgent(Agent):
         clock: Clock,
         machine: Machine,
         addresses: dict[str, str],
+        fallen: Callable[[BaseException], None] | None = None,
     ) -> None:
-        self._simulated, self._addresses = machine, addresses
+        self._simulated, self._addresses, self._fallen = machine, addresses, fallen
         super().__init__(client, runtime, config, clock, None)
 
     def _machine(self) -> Machine:
@@ -220,6 +222,11 @@ class SimulatedAgent(Agent):
 
     def _make_server(self, tls: ssl.SSLContext | None) -> AgentServer:
         return _NoServer()
+
+    def _fell(self, part: str, error: BaseException) -> None:
+        super()._fell(part, error)
+        if self._fallen:
+            self._fallen(error)
 
     async def _keep_machine(self) -> None:
         """There is nothing to look at."""

@@ -114,8 +114,10 @@ class _Story:
                 return self._scene.found
         if left:
             return [f"rest: {REST:.0f} s after the last fault: {why}" for why in left]
-        await asyncio.wait({alarm}, timeout=STAY)
-        return self._scene.found or [f"rest: it did not last: {why}" for why in self._unrest()]
+        until = loop.time() + STAY
+        while not (left := self._unrest()) and not self._scene.found and loop.time() < until:
+            await asyncio.wait({alarm}, timeout=1.0)
+        return self._scene.found or [f"rest: it did not last: {why}" for why in left]
 
     def _unrest(self) -> list[str]:
         seen = {pod.metadata.uid: pod.metadata.resource_version for pod in self._informer.list()}

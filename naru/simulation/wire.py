@@ -82,9 +82,14 @@ class Wire:
         """As `Transport` says."""
 
     async def _carry(self, stream: AsyncGenerator[bytes, None], server: Transport) -> AsyncGenerator[bytes, None]:
+        loop, asked = asyncio.get_running_loop(), -1.0
         try:
             async for chunk in stream:
-                await self._travel()
+                if loop.time() > asked:
+                    await self._travel()
+                else:  # it was under way already while the one before it came
+                    self._connected()
+                asked = loop.time()
                 if self._server() is not server or self._chance(self.weather.broken):
                     raise ConnectionError("the stream broke")
                 yield chunk
@@ -93,6 +98,9 @@ class Wire:
 
     async def _travel(self) -> None:
         await asyncio.sleep(self._rng.uniform(0, self.weather.delay))
+        self._connected()
+
+    def _connected(self) -> None:
         if self.weather.cut or self.dead:
             raise ConnectionError("the network is unreachable")
 

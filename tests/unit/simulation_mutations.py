@@ -16,6 +16,7 @@ from agent import plan, reporter
 from agent.agent import Agent
 from agent.network.protocol import SimulatedNetwork
 from agent.node import NodeKeeper
+from agent.podworker import PodWorker
 from agent.probes import Streak
 from agent.reporter import Reporter
 from controlplane.apiserver import deleting, options, pods
@@ -229,8 +230,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a pod is forgotten before its containers have ended", "one copy or rest", plan, "_rest", _finishes_at_once
     ),
     Mutation("a pod that has gone keeps its address", "rest", SimulatedNetwork, "detach", _nothing),
-    Mutation("an agent is deaf to its engine", "traffic", Agent, "_wake", _silent, slow=True),
-    Mutation("a node lets its lease run out", "rest", NodeKeeper, "_renew", _nothing, slow=True),
+    Mutation("an agent is deaf to its engine", "truth or traffic", PodWorker, "hear", _silent, slow=True),
+    Mutation("a node lets its lease run out", "written off", NodeKeeper, "_renew", _nothing, slow=True),
     Mutation(
         "a refused status is given up",
         "rest",
@@ -239,14 +240,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda _: lambda error: isinstance(error, OSError),
         slow=True,
     ),
-    Mutation("what others wrote over a status stays", "rest", Reporter, "seen", _silent, slow=True),
+    Mutation("what others wrote over a status stays", "truth", Reporter, "seen", _silent, slow=True),
     Mutation("a reconcile that failed is not tried again", "rest or maxSurge", Queue, "_retry", _silent, slow=True),
     Mutation(
         "an informer misses every tenth change", "traffic or rest or maxSurge", Informer, "_set", _misses_every_tenth
     ),
     Mutation(
         "a container is ready whatever its probe says",
-        "traffic",
+        "truth or traffic",
         Streak,
         "verdict",
         lambda _: lambda self, probe: True,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agent.pulse import EVERY, PATIENCE, follow_pulse
-from agent.runtime.protocol import EngineDownError
+from agent.runtime.protocol import EngineDownError, EngineError
 from naru.simulation.virtual import virtually
 
 
@@ -15,13 +15,15 @@ class Engine:
     """Answers at once, or when `hangs` is let go; counts the questions that are open."""
 
     def __init__(self) -> None:
-        self.answers, self.down = asyncio.Event(), False
+        self.answers, self.down, self.refuses = asyncio.Event(), False, False
         self.answers.set()
         self.open = self.most = 0
 
     async def ping(self) -> None:
         if self.down:
             raise EngineDownError("no engine")
+        if self.refuses:
+            raise EngineError("Error response from daemon: too many questions")
         self.open += 1
         self.most = max(self.most, self.open)
         await self.answers.wait()
@@ -67,3 +69,22 @@ def test_an_engine_that_is_away_is_told_of_by_others() -> None:
         return told
 
     assert virtually(story) == []
+
+
+def test_an_engine_that_refuses_to_answer_is_asked_again() -> None:
+    async def story() -> list[str]:
+        engine, told = Engine(), list[str]()
+
+        async def tell(problem: str) -> None:
+            told.append(problem)
+
+        engine.refuses = True
+        following = asyncio.create_task(follow_pulse(engine, tell))  # type: ignore[arg-type]
+        await asyncio.sleep(2 * EVERY)
+        engine.refuses = False
+        engine.answers.clear()
+        await asyncio.sleep(2 * EVERY + PATIENCE)
+        following.cancel()
+        return told
+
+    assert virtually(story) == ["the engine has not answered for 20 s"]

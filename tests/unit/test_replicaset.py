@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.controllers.replicaset import InFlight, batches, plan
+from controlplane.admission.chain import Admission
+from controlplane.apiserver.bootstrap import bootstrap
+from controlplane.apiserver.server import ApiServer
+from controlplane.controllers.controller import Context
+from controlplane.controllers.replicaset import InFlight, ReplicaSetController, batches, plan
 from kubeapi.apps_v1.types import ReplicaSet
+from kubeapi.client.client import Client
+from kubeapi.client.transport import Request, Response
+from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Pod
+from kubeapi.registry import load
+from naru.simulation.store import MemoryStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -59,3 +70,40 @@ def test_a_created_pod_counts_before_the_informer_shows_it_and_once_after() -> N
     assert flying.overlay("n/rs", [made], NOW) == [made]
     flying.deleted("n/rs", made, NOW)
     assert flying.overlay("n/rs", [made], NOW) == []
+
+
+class Lossy:
+    """A wire to an API server on which the second pod to be created gets lost."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server, self._asked = server, 0
+
+    async def send(self, request: Request) -> Response:
+        if request.method == "POST" and request.path.endswith("/pods"):
+            self._asked += 1
+            if self._asked == 2:
+                raise ConnectionError("the request was lost")
+        return await self._server.send(request)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_request_that_is_lost_leaves_those_beside_it_counted() -> None:
+    store, rng = MemoryStore(), random.Random(1)
+    admission = Admission(store, rng)
+    server = ApiServer(store, load(), SystemClock(), rng, admission)
+    await bootstrap(server, admission.ranges.addresses, "127.0.0.1", 6443)
+    client = Client(Lossy(server), load(), "test", user="system:admin", groups=("system:masters",))
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}}
+    spec = {"replicas": 4, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    await client.create(ReplicaSet.model_validate({"metadata": {"name": "rs", "namespace": "default"}, "spec": spec}))
+    context = Context(client, load(), SystemClock(), rng)
+    controller = ReplicaSetController(context)
+    await context.start()
+    await context.stop()  # from here on its informers show nothing new
+    with pytest.raises(ConnectionError):
+        await controller.reconcile("default/rs")
+    await controller.reconcile("default/rs")
+    assert len((await client.list(Pod, "default")).items) == 4
+    await controller.recorder.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from agent.runtime.protocol import EngineError
 from kubeapi.client.client import Client
 from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import Container, Pod, PodSpec
@@ -43,3 +44,19 @@ def test_a_pod_runs_and_comes_again_within_virtual_hours_in_which_nobody_waits(s
         return pod.status.phase, pod.status.container_statuses[0].restart_count
 
     assert simulated(story) == ("Running", 1)
+
+
+def test_an_engine_that_comes_back_with_an_error_is_listened_to_all_the_same(simulated: Simulated) -> None:
+    async def story(cluster: Cluster, client: Client) -> int:
+        await made(client, "one")
+        await asyncio.sleep(10)
+        engine = cluster.nodes[0].engine
+        engine.go_down()
+        engine.fail("info", EngineError("Error response from daemon: not yet"))
+        engine.come_up()
+        await asyncio.sleep(5)
+        engine.kill(engine.running()[0].id)
+        await asyncio.sleep(5)
+        return len(engine.running())
+
+    assert simulated(story) == 1

@@ -3,10 +3,11 @@
 from naru.simulation.invariants.base import Invariant
 from naru.simulation.invariants.copies import BackOff, OneCopy
 from naru.simulation.invariants.log import Answered, Finalizers, Revisions
-from naru.simulation.invariants.parts import Fallen
+from naru.simulation.invariants.parts import Fallen, WrittenOff
 from naru.simulation.invariants.placement import Capacity, Placed
 from naru.simulation.invariants.rollout import Available, Recreate, Surge
 from naru.simulation.invariants.traffic import Traffic
+from naru.simulation.invariants.truth import Truth
 
 ALL: tuple[type[Invariant], ...] = (
     Revisions,
@@ -20,5 +21,7 @@ ALL: tuple[type[Invariant], ...] = (
     Available,
     Recreate,
     Traffic,
+    Truth,
     Fallen,
+    WrittenOff,
 )

@@ -14,10 +14,9 @@ from naru.simulation.invariants.base import (
     is_active,
     is_ready,
 )
+from naru.simulation.invariants.truth import AFTERMATH, TRUTH, Able
 
 LAG = 6.0  # seconds from a pod's word in the API to its endpoint
-TRUTH = 10.0  # seconds from what happens in a container to its endpoint; a probe needs some of them
-AFTERMATH = 75.0  # seconds in which a node may still not know what it did not hear: its resync takes 60
 
 
 class Traffic(Invariant):
@@ -28,7 +27,7 @@ class Traffic(Invariant):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._ready: dict[str, float] = {}  # when pods were ready last, as the API says
-        self._served: dict[str, float] = {}  # when pods could answer last, in truth
+        self._able = Able(scene)
 
     def committed(self, seen: Seen) -> None:
         """As `Invariant` says."""
@@ -48,27 +47,18 @@ class Traffic(Invariant):
 
     def ticked(self) -> None:
         """As `Invariant` says."""
-        now, pods = self.scene.now, {pod["metadata"]["uid"]: pod for pod in self.scene.pods()}
-        for node in self.scene.cluster.nodes:
-            for container in node.engine.running():
-                pod = pods.get(container.pod.uid)
-                if pod and not (container.id in node.engine.unwell and _is_probed(pod)):
-                    self._served[container.pod.uid] = now
+        pods = self._able.look()
         if not self.scene.calm(CONTROL_PLANE, TRUTH) or not self.scene.calm(DISK, TRUTH):
             return
         for found in self.scene.under(SLICES):
             for uid, name in endpoints(found):
                 if self._since(uid) > TRUTH:
                     self.say(f"{found['metadata']['name']} still leads to {name}, which is not ready")
-                silent = now - self._served.get(uid, now)
+                silent = self._able.silent(uid)
                 if silent > TRUTH and self.scene.calm(pods.get(uid, {}).get("spec", {}).get("nodeName", ""), AFTERMATH):
                     self.say(
                         f"{found['metadata']['name']} leads to {name}, where nobody has answered for {silent:.0f} s"
                     )
-
-
-def _is_probed(pod: Object) -> bool:
-    return any("readinessProbe" in container for container in pod["spec"]["containers"])
 
 
 def endpoints(found: Object) -> list[tuple[str, str]]:
