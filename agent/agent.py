@@ -180,7 +180,9 @@ class Agent:
         return NodeNetwork(config, self._services, self._slices, self._network_mended, self._unplugged)
 
     def _make_volumes(self, allocatable: Mapping[str, str | int | float]) -> Volumes:
-        return Volumes(self._objects, self._runtime, self._config.directory, allocatable, wake=self._wake)
+        return Volumes(
+            self._objects, self._runtime, self._config.directory, allocatable, clock=self._clock, wake=self._wake
+        )
 
     async def _keep_machine(self) -> None:
         """Tell the API what the machine is. Looking at it takes modules that nothing else here needs: they come now, when

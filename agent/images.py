@@ -79,10 +79,10 @@ class Images:
             say("Warning", "ErrImageNeverPull", message)
             raise self._unavailable("ErrImageNeverPull", message, BACKOFF_START, say)
         failure = self._failures.get(ref)
-        if failure and failure.until > now:
+        left = (failure.until - now).total_seconds() if failure else 0.0
+        if failure and 0 < left <= failure.delay:  # longer than that it only is where the clock was set back
             back_off = f"Back-off pulling image {_quoted(ref)}"
             say("Normal", "BackOff", back_off)
-            left = (failure.until - now).total_seconds()
             raise self._unavailable("ImagePullBackOff", f"{back_off}: ErrImagePull: {failure.message}", left, say)
         return await self._pull(ref, failure, say)
 

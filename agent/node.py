@@ -249,7 +249,7 @@ class NodeKeeper:
         """Bring the API's status to ours; False when it changed meanwhile."""
         node = await self._client.get(Node, self.name)
         told, node.status = node.status, self._status(node.status)
-        fresh = self._reported is not None and self._clock.now() - self._reported < REPORT_EVERY
+        fresh = self._reported is not None and abs(self._clock.now() - self._reported) < REPORT_EVERY
         if fresh and _silent(told) == _silent(node.status):
             return True
         try:

@@ -136,8 +136,9 @@ def crash_delay(dead: Container) -> float:
 
 
 def restart_at(dead: Container, now: datetime) -> datetime:
-    """When a successor may start."""
-    return (dead.finished_at or now) + timedelta(seconds=crash_delay(dead))
+    """When a successor may start; at once if the clock was set back since."""
+    delay = timedelta(seconds=crash_delay(dead))
+    return (dead.finished_at if dead.finished_at and dead.finished_at <= now else now - delay) + delay
 
 
 def next_crashes(dead: Container) -> int:

@@ -29,6 +29,7 @@ from agent.starter import NotStartedError, Starter, field_path, template_of
 from agent.status import Facts, as_told, full_name, status_of
 from agent.termination import TerminationMessages
 from agent.volumes import VolumeError
+from kubeapi.clock import Steps
 from kubeapi.core_v1.types import Pod, PodStatus
 from kubeapi.names import DELETED_BY
 
@@ -65,6 +66,7 @@ class PodWorker:
         self._known = Known()
         self._start_time = pod.status.start_time or parts.clock.now().replace(microsecond=0)  # as the API will keep it
         self._told = PodStatus()
+        self._steps = Steps(parts.clock)
         self._serving: frozenset[int] | None = None  # what takes the pod's connections; None while nobody was told
 
     def update(self, pod: Pod) -> None:
@@ -131,6 +133,8 @@ class PodWorker:
 
     async def _round(self) -> bool:
         """Look, plan, tell, act; then wait if there is nothing to do. True when the pod is at its end."""
+        if step := self._steps.taken():
+            self._postpone(step)
         pod = as_told(self.pod, self._told)
         if not pod.status.start_time:
             pod = pod.model_copy(update={"status": pod.status.model_copy(update={"start_time": self._start_time})})
@@ -150,6 +154,13 @@ class PodWorker:
             left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
             await self._sleep(left)
         return False
+
+    def _postpone(self, step: timedelta) -> None:
+        """Move what is to be tried again with the clock that was set."""
+        waiting = self._waiting.items()
+        self._waiting = {name: replace(w, retry_at=w.retry_at and w.retry_at + step) for name, w in waiting}
+        at = self._known.sandbox_at
+        self._known = replace(self._known, sandbox_at=at and at + step)
 
     async def _sleep(self, seconds: float | None) -> None:
         left = None if seconds is None else max(seconds, 0)

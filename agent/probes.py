@@ -78,7 +78,7 @@ def first_pause(kind: Kind, probe: Probe, started_at: datetime | None, now: date
     within what the kubelet does, whose periods begin with the pod.
     """
     delay = max(probe.initial_delay_seconds, probe.period_seconds if kind == "liveness" else 0)
-    begin = (started_at or now) + timedelta(seconds=delay)
+    begin = min(started_at or now, now) + timedelta(seconds=delay)  # in the future: the clock was set back since
     return max((begin - now).total_seconds(), share * probe.period_seconds)
 
 

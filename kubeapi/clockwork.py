@@ -6,15 +6,11 @@ timer comes, times of day are moved by as much as the one clock was set against 
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from kubeapi.clock import Clock
-
-NOTICED = timedelta(seconds=1)  # less is a clock that is being slowed down or sped up
+from kubeapi.clock import Clock, Steps
 
 
 class Clockwork(AsyncIOScheduler):  # type: ignore[misc]
@@ -22,13 +18,10 @@ class Clockwork(AsyncIOScheduler):  # type: ignore[misc]
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(timezone="UTC")
-        self._clock = clock
-        self._offset: datetime | None = None  # the time of day at which the event loop's time began
+        self._steps = Steps(clock)
 
     def _process_jobs(self) -> Any:
-        offset = self._clock.now() - timedelta(seconds=asyncio.get_running_loop().time())
-        before, self._offset = self._offset, offset
-        if before is not None and abs(offset - before) > NOTICED:
+        if step := self._steps.taken():
             for job in self.get_jobs():
-                self.modify_job(job.id, next_run_time=job.next_run_time + (offset - before))
+                self.modify_job(job.id, next_run_time=job.next_run_time + step)
         return super()._process_jobs()

@@ -1,4 +1,7 @@
-"""Tokens of pods' ServiceAccounts, kept until four fifths of their time have gone (a day at most), then asked for anew."""
+"""Tokens of pods' ServiceAccounts, kept until four fifths of their time have gone (a day at most), then asked for anew.
+
+A clock that is set makes them older or not good yet: then all are.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.objects import Objects
+from kubeapi.clock import Steps
 from kubeapi.core_v1.types import Pod
 
 RENEW_AFTER, LONGEST, HOUR = 0.8, 24 * 3600.0, 3600
@@ -20,14 +24,16 @@ class Key(NamedTuple):
 
 
 class Tokens:
-    """The tokens that this node's pods hold. now is a clock that only goes forward, in seconds."""
+    """The tokens that this node's pods hold. now is a clock that only goes forward, in seconds; steps are the other's."""
 
-    def __init__(self, objects: Objects, now: Callable[[], float]) -> None:
-        self._objects, self._now = objects, now
+    def __init__(self, objects: Objects, now: Callable[[], float], steps: Steps) -> None:
+        self._objects, self._now, self._steps = objects, now, steps
         self._held: dict[Key, tuple[str, float]] = {}
 
     async def get(self, pod: Pod, audience: str, seconds: int | None) -> str:
         """The token, renewed if it is due."""
+        if self._steps.taken():
+            self._held.clear()
         key = Key(pod.metadata.uid, audience, seconds or HOUR)
         token, due = self._held.get(key, ("", 0.0))
         if not token or self._now() >= due:

@@ -18,6 +18,7 @@ from agent.volumes.files import Files
 from agent.volumes.kernel import delete_directory
 from agent.volumes.pod import PodVolumes, Sources
 from agent.volumes.tokens import Tokens
+from kubeapi.clock import Clock, Steps, SystemClock
 from kubeapi.core_v1.types import Container, Pod
 
 
@@ -34,9 +35,11 @@ class Volumes:
         directory: Path,
         allocatable: Mapping[str, str | int | float] | None = None,
         now: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
         wake: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._sources = Sources(objects, runtime, Files(objects, Tokens(objects, now), allocatable or {}))
+        files = Files(objects, Tokens(objects, now, Steps(clock or SystemClock())), allocatable or {})
+        self._sources = Sources(objects, runtime, files)
         self._directory, self._wake = directory, wake
         self._pods: dict[str, PodVolumes] = {}
 

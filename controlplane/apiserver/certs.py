@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 YEARS = timedelta(days=3650)
+EARLIER = timedelta(days=1)  # than they are made: a clock may be set back, by a time zone for example
 AGENT_CLIENT = "apiserver-agent-client"  # the one whom agents let in
 
 
@@ -103,7 +104,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + YEARS)
+    return builder.not_valid_before(now - EARLIER).not_valid_after(now + YEARS)
 
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:

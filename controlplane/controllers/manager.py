@@ -6,6 +6,7 @@ one; an empty list means none, and then no scheduler either.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from controlplane.controllers.serviceaccount import RootCAController, ServiceAcc
 from controlplane.controllers.volumes import VolumeController
 from controlplane.scheduler.scheduler import Scheduler
 from kubeapi.client.client import Client
-from kubeapi.clock import Clock
+from kubeapi.clock import Clock, Steps
 from kubeapi.clockwork import Clockwork
 from kubeapi.core_v1.types import Event
 from kubeapi.errors import ApiError
@@ -63,7 +64,7 @@ def expired(event: Event, now: datetime) -> bool:
     """Whether an Event was last seen longer ago than Events are kept."""
     series = event.series.last_observed_time if event.series else None
     last = series or event.last_timestamp or event.event_time or event.metadata.creation_timestamp
-    return last is not None and now - last > EVENT_LIFETIME
+    return last is not None and abs(now - last) > EVENT_LIFETIME  # ahead of us it is where the clock was set back
 
 
 class Manager:
@@ -85,6 +86,7 @@ class Manager:
         wanted = chosen(controllers, [c.name for c in ALL])
         self.running: list[Controller | Scheduler] = [c(self._context) for c in ALL if c.name in wanted]
         self._slow = Clockwork(clock)
+        self._steps, self._all_kept_until = Steps(clock), 0.0  # Events, by the event loop's time
 
     async def start(self) -> None:
         """List everything once, then work."""
@@ -113,7 +115,11 @@ class Manager:
             part.resync()
 
     async def _expire_events(self) -> None:
-        client, now = self._context.client, self._context.clock.now()
+        client, now, passed = self._context.client, self._context.clock.now(), asyncio.get_running_loop().time()
+        if self._steps.taken():  # nobody knows any more how old they are
+            self._all_kept_until = passed + EVENT_LIFETIME.total_seconds()
+        if passed < self._all_kept_until:
+            return
         for event in (await client.list(Event)).items:
             if expired(event, now):
                 try:

@@ -4,7 +4,8 @@ A node is alive while it renews its Lease or its Ready heartbeat; `plan_node` de
 and pods. Key: a node; timers come from the queue, so that nothing is polled.
 
 Silence counts only while somebody listens. A control plane that starts, or comes late to its own timer because it was
-stopped or its machine asleep, gives the nodes a whole GRACE to be heard before it writes them off or drives a pod away.
+stopped or its machine asleep, or whose clock was set, gives the nodes a whole GRACE to be heard before it writes them off or
+drives a pod away. What lies more than that in the future was written before the clock was set back, and says nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import ClassVar, NamedTuple
 from controlplane.controllers.controller import Controller
 from controlplane.controllers.pods import condition, is_finished
 from controlplane.scheduler.affinity import tolerates
+from kubeapi.clock import Steps
 from kubeapi.coordination_v1.types import Lease
 from kubeapi.core_v1.types import Node, NodeCondition, Pod, Taint
 from kubeapi.errors import ApiError
@@ -41,7 +43,7 @@ def plan_node(node: Node, renewed: datetime | None, now: datetime, listening: da
     """Conditions turn Unknown when nothing was heard for GRACE of listening; taints follow Ready and spec.unschedulable."""
     ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
     signs = (renewed, ready.last_heartbeat_time if ready else None, node.metadata.creation_timestamp, listening)
-    heard = max((at for at in signs if at is not None), default=now)
+    heard = max((min(at, now) for at in signs if at is not None and at <= now + GRACE), default=now)
     again: datetime | None = heard + GRACE
     conditions = list(node.status.conditions)
     if heard + GRACE < now:
@@ -113,8 +115,8 @@ class NodeController(Controller):
     component: ClassVar[str] = "node-controller"
 
     def setup(self) -> None:
-        self._began = self.clock.now()
-        self._woke: datetime | None = None  # when it last found that it had been stopped
+        self._began, self._steps = self.clock.now(), Steps(self.clock)
+        self._woke: datetime | None = None  # when it last found that it, or the clock, had been stopped or set
         self._due: dict[str, datetime] = {}  # when each node is to be looked at
         self._nodes = self.watch(Node, lambda node: [node.metadata.name])
         self._leases = self.context.informer(Lease)  # a renewal is no news: the timer looks at it when it is due
@@ -128,7 +130,8 @@ class NodeController(Controller):
     async def reconcile(self, key: str) -> None:
         now, node = self.clock.now(), self._nodes.get("", key)
         pods = self._pods.by("node", key)
-        if self._due.pop(key, now) + LATE < now:
+        late = self._due.pop(key, now) + LATE < now
+        if self._steps.taken() or late:
             self._woke = now
         if node is None:
             await self._collect_orphans(key, pods)

@@ -6,8 +6,22 @@ import asyncio
 
 import pytest
 
+from kubeapi.clock import Steps
 from kubeapi.clockwork import Clockwork
 from naru.simulation.virtual import MACHINE, VirtualClock, virtually
+
+
+def test_a_step_is_told_once_and_what_is_not_a_second_is_none() -> None:
+    async def story() -> None:
+        clock = VirtualClock()
+        steps, told = Steps(clock), []
+        for skew in (0.0, 0.5, 7200.5, 7200.5, 0.0):
+            clock.skew = skew
+            told.append(steps.taken().total_seconds())
+            await asyncio.sleep(60)
+        assert told == [0, 0, 7200, 0, -7200.5]
+
+    virtually(story)
 
 
 @pytest.mark.parametrize("jump", [-3600.0, -132.1, 0.0, 132.1, 3600.0])

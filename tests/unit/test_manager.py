@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from controlplane.controllers.controller import Context, Controller, itself
-from controlplane.controllers.manager import EVENT_LIFETIME, chosen, expired
+from controlplane.controllers.manager import EVENT_LIFETIME, Manager, chosen, expired
 from kubeapi.core_v1.types import ConfigMap, Event
-from naru.simulation.virtual import START, VirtualClock, virtually
+from naru.simulation.virtual import MACHINE, START, VirtualClock, virtually
 from tests.plane import Plane
 
 
@@ -44,6 +44,29 @@ def test_an_event_expires_an_hour_after_it_was_last_seen() -> None:
     assert not expired(Event.model_validate({"metadata": meta, "eventTime": now}), now)
     series = {"count": 2, "lastObservedTime": now}
     assert not expired(Event.model_validate({"metadata": meta, "eventTime": old, "series": series}), now)
+    assert expired(Event.model_validate({"metadata": meta, "lastTimestamp": now + EVENT_LIFETIME * 2}), now)
+
+
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+def test_events_stay_for_an_hour_after_the_clock_was_set(step: float) -> None:
+    async def story() -> None:
+        clock = VirtualClock()
+        MACHINE.set(clock)
+        async with Plane.running(clock=clock) as plane:
+            context = plane.context
+            manager = Manager(plane.client, context.registry, clock, context.rng, "namespace-controller")
+            await manager.start()
+            await asyncio.sleep(1800)
+            fields = {"involvedObject": {"namespace": "default"}, "reason": "R", "lastTimestamp": plane.now()}
+            await plane.make(Event, "e", **fields)
+            await asyncio.sleep(600)
+            clock.skew += step
+            await asyncio.sleep(3500)
+            assert await plane.events("R")
+            await plane.until_gone(Event, "e", seconds=4 * 3600)
+            await manager.stop()
+
+    virtually(story)
 
 
 class Seeing(Controller):

@@ -42,6 +42,8 @@ def keys(taints: list[Taint]) -> set[tuple[str, str]]:
         (node("False"), None, "False", {("not-ready", "NoSchedule"), ("not-ready", "NoExecute")}),
         (node(taints=(NOT_READY, "mine")), None, "True", {("mine", "NoSchedule")}),
         (node(unschedulable=True), None, "True", {("unschedulable", "NoSchedule")}),
+        (node(heard=-3600), 39, "True", set()),
+        (node(heard=-3600), 41, "Unknown", {("unreachable", "NoSchedule"), ("unreachable", "NoExecute")}),
         (node(""), None, "Unknown", {("unreachable", "NoSchedule"), ("unreachable", "NoExecute")}),
     ],
 )
@@ -163,14 +165,15 @@ def test_a_node_that_comes_back_in_time_loses_its_taints_and_no_pod() -> None:
     virtually(story)
 
 
-def test_after_the_machine_slept_nodes_have_forty_seconds_to_be_heard() -> None:
+@pytest.mark.parametrize("step", [3600.0, -3600.0, -86400.0])
+def test_after_the_machine_slept_or_its_clock_was_set_nodes_have_forty_seconds_to_be_heard(step: float) -> None:
     async def story() -> None:
         clock = VirtualClock()
         async with Plane.running(NodeController, clock=clock) as plane:
             await plane.node("a")
             await plane.node("silent")
             await asyncio.sleep(20)  # virtual
-            clock.skew += 3600
+            clock.skew += step
             woke = plane.now()
             await asyncio.sleep(30)
             await plane.heartbeat("a")

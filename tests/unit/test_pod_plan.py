@@ -16,6 +16,7 @@ from agent.plan import (
     StopSandbox,
     crash_delay,
     plan,
+    restart_at,
 )
 from agent.runtime.protocol import Container, PodRef, Sandbox
 from kubeapi.core_v1.types import ContainerStatus, Pod
@@ -75,6 +76,14 @@ def test_first_restart_is_at_once_and_the_second_waits_ten_seconds() -> None:
 @pytest.mark.parametrize(("crashes", "delay"), [(0, 0), (1, 10), (2, 20), (5, 160), (6, 300), (50, 300)])
 def test_back_off_doubles_to_five_minutes(crashes: int, delay: float) -> None:
     assert crash_delay(dead(crashes=crashes)) == delay
+
+
+def test_a_clock_that_was_set_back_ends_the_back_off() -> None:
+    crashed = dead(crashes=3)
+    assert crashed.finished_at is not None
+    assert restart_at(crashed, crashed.finished_at) == crashed.finished_at + timedelta(seconds=40)
+    before = crashed.finished_at - timedelta(hours=2)
+    assert restart_at(crashed, before) == before
 
 
 def test_a_long_run_forgets_the_crashes() -> None:

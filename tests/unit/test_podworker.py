@@ -338,6 +338,26 @@ def test_image_that_comes_late(tmp_path: Path) -> None:
     virtually(story)
 
 
+def test_a_clock_that_is_set_back_makes_nobody_wait_for_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+
+        def backs_off(status: PodStatus) -> bool:
+            waiting = status.container_statuses and status.container_statuses[0].state.waiting
+            return bool(waiting and waiting.reason == "ImagePullBackOff")
+
+        async with world.running(containers=[container(image="late:1")]):
+            await world.until(backs_off)
+            world.clock.skew -= 86400
+            world.worker.wake()
+            began = asyncio.get_running_loop().time()
+            world.runtime.registry["late:1"] = 50_000_000
+            await world.run()
+            assert asyncio.get_running_loop().time() - began < 60
+
+    virtually(story)
+
+
 def test_process_that_can_not_be_made(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path, lambda spec: Life(error='exec: "nonesuch": executable file not found in $PATH'))
@@ -470,11 +490,16 @@ def test_engine_that_was_away_is_caught_up_with(tmp_path: Path) -> None:
     virtually(story)
 
 
-def test_sandbox_that_can_not_be_made_is_tried_again_with_pauses(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [0, 86400, -86400])
+def test_sandbox_that_can_not_be_made_is_tried_again_with_pauses_whatever_the_clock_says(
+    tmp_path: Path, step: int
+) -> None:
     async def story() -> None:
         world = World(tmp_path)
         world.runtime.fail("create_sandbox", *[EngineError("no space left on device")] * 3)
         async with world.running(containers=[container()]):
+            await asyncio.sleep(2)
+            world.clock.skew += step
             await world.run()
             assert seconds() == pytest.approx(1 + 2 + 4, abs=0.5)
             assert world.heard("FailedCreatePodSandBox") == [

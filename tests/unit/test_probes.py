@@ -95,6 +95,7 @@ def test_which_probes_ask(has: str, started: bool, failed: bool, ending: bool, d
         ("readiness", 0, 5, 0, 5),
         ("readiness", 3, 5, 0, 2),
         ("readiness", 60, 5, 0, 0),
+        ("readiness", -3600, 5, 0, 5),
         ("readiness", 60, 5, 0.25, 2.5),
         ("startup", 0, 0, 0, 0),
         ("liveness", 0, 0, 0, 10),

@@ -27,6 +27,7 @@ from kubeapi.core_v1.types import (
     VolumeMount,
 )
 from kubeapi.errors import ApiError
+from naru.simulation.virtual import VirtualClock
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and groups need root")
 GROUP = 4242
@@ -87,7 +88,7 @@ class World:
     """A node with pods' volumes below a directory of the test's own."""
 
     def __init__(self, directory: Path) -> None:
-        self.objects, self.seconds = FakeObjects(), 0.0
+        self.objects, self.seconds, self.clock = FakeObjects(), 0.0, VirtualClock()
         self.woken: list[str] = []
         self.pods, self.engine = directory / "pods", directory / "engine"
         self.engine.mkdir()
@@ -96,7 +97,8 @@ class World:
     def restarted(self) -> Volumes:
         runtime: Any = FakeEngine(self.engine)
         objects: Any = self.objects
-        return Volumes(objects, runtime, self.pods, {"cpu": "8"}, now=lambda: self.seconds, wake=self.woken.append)
+        given: Any = {"now": lambda: self.seconds, "clock": self.clock, "wake": self.woken.append}
+        return Volumes(objects, runtime, self.pods, {"cpu": "8"}, **given)
 
     async def prepare(self, spec: Pod) -> Path:
         """The place of the volume `v`."""
@@ -321,6 +323,17 @@ async def test_a_token_is_renewed_after_four_fifths_of_its_time(world: World) ->
     world.seconds = 800
     await world.volumes.refresh(wanted)
     assert (path / "t").read_text() == "token-2"
+
+
+@ROOT
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+async def test_a_token_is_renewed_once_the_clock_was_set(world: World, step: float) -> None:
+    wanted = pod({"projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}})
+    path = await world.prepare(wanted)
+    world.clock.skew = step
+    for _ in range(2):
+        await world.volumes.refresh(wanted)
+        assert (path / "t").read_text() == "token-2"
 
 
 async def test_what_is_ready_needs_no_api(world: World) -> None:
