@@ -21,7 +21,7 @@ from typing import NamedTuple
 from benchmarks import processes, wrk
 from benchmarks.cluster import free_port
 from kubeapi import registry
-from kubeapi.client.client import Client
+from kubeapi.client.client import Client, Event
 from kubeapi.client.http import HttpTransport
 from kubeapi.core_v1.types import ConfigMap
 from naru.config import ClusterConfig
@@ -107,7 +107,7 @@ async def watch(server: Server, watchers: int) -> str:
 
     async def follow() -> None:
         async for event in server.client.watch(ConfigMap, revision, "default", fields=only):
-            if event.type == "MODIFIED":
+            if isinstance(event, Event) and event.type == "MODIFIED":
                 async with told:
                     heard.append(time.perf_counter())
                     told.notify()

@@ -30,7 +30,7 @@ from kubeapi.client.informer import Informer
 from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Node, Pod
 from kubeapi.registry import load
-from naru.processes import spare_collector
+from naru.memory import spare_collector
 
 PER_NODE = 110
 

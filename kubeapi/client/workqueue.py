@@ -2,7 +2,7 @@
 
 A key that is added while it waits is not added twice; one that is added while it is being worked on comes again after. A
 failed reconcile comes back after a pause that doubles from 5 ms to 16 min (as controller-runtime's), with up to a tenth of
-jitter; a good one forgets it. After its reconcile a key rests three times as long as that took, 20 ms at most: what changes
+jitter; a good one forgets it. After its reconcile a key rests nine times as long as that took, 50 ms at most: what changes
 in a storm of events is merged, and one busy key leaves time to the others.
 """
 
@@ -20,7 +20,7 @@ from kubeapi.errors import ApiError
 
 K = TypeVar("K", bound=Hashable)
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 1000.0
-REST, LONGEST_REST = 3, 0.02
+REST, LONGEST_REST = 9, 0.05
 log = structlog.get_logger()
 
 
