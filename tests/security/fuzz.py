@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ from naru.simulation.store import MemoryStore
 from naru.simulation.virtual import VirtualClock
 
 FEW, MANY = 60, 20_000
+SOAK = [pytest.mark.soak, pytest.mark.timeout(7200)]  # what MANY take, on a machine that has other things to do
 # What a real API server itself answers 500 to, as recorded. Any other is a fault.
 OWN_500 = re.compile(
     "unknown patch type|list element types are not identical|map: .* does not contain declared merge key"

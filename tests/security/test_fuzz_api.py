@@ -10,10 +10,24 @@ from hypothesis import strategies as st
 
 from kubeapi.registry import Kind, load
 from kubeapi.schema import schema_of
-from tests.security.fuzz import FEW, MANY, NASTY, VERBS, World, anything, bodies, encoded, fuzz, keys, objects, scalars
+from tests.security.fuzz import (
+    FEW,
+    MANY,
+    NASTY,
+    SOAK,
+    VERBS,
+    World,
+    anything,
+    bodies,
+    encoded,
+    fuzz,
+    keys,
+    objects,
+    scalars,
+)
 
 KINDS = [*load()]
-EXAMPLES = pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
+EXAMPLES = pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=SOAK)])
 TRIAL = (("dryRun", "All"),)
 PATCHES = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
            "application/apply-patch+yaml"]  # fmt: skip

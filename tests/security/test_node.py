@@ -23,10 +23,10 @@ from agent.volumes.atomic import File, write
 from agent.volumes.ownership import give_to_group
 from agent.volumes.subpath import EscapeError, open_within
 from kubeapi.core_v1.types import Pod
-from tests.security.fuzz import FEW, MANY, NASTY, fuzz
+from tests.security.fuzz import FEW, MANY, NASTY, SOAK, fuzz
 from tests.unit.test_dns import DNSRecord, server
 
-EXAMPLES = pytest.mark.parametrize("examples", [FEW * 3, pytest.param(MANY, marks=pytest.mark.soak)])
+EXAMPLES = pytest.mark.parametrize("examples", [FEW * 3, pytest.param(MANY, marks=SOAK)])
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="ownership needs root")
 TURNS = 400
 GROUP = 4242
