@@ -36,6 +36,11 @@ class Observed:
         """The newest container of that name."""
         return max((c for c in self.containers if c.name == name), key=lambda c: c.attempt, default=None)
 
+    def has_created(self, name: str) -> bool:
+        """Whether the newest of that name was never started."""
+        latest = self.latest(name)
+        return latest is not None and latest.phase == "created"
+
     def previous(self, name: str) -> Container | None:
         """The newest but one."""
         named = sorted((c for c in self.containers if c.name == name), key=lambda c: c.attempt)
@@ -66,6 +71,7 @@ class Known:
     volumes_ready: bool = False
     sandbox_at: datetime | None = None  # not before then, because the last attempt failed
     gone: bool = False  # the object is no longer in the API
+    ahead: frozenset[str] = frozenset()  # names of containers that are made while their sandbox starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +276,9 @@ class _Steps:
                 self.actions.append(KillContainer(seen.id, template.name, why))
                 return False
             return True
-        if seen.phase == "created":  # an agent died between create and start: begin again
-            self.actions.append(Remove(seen.id))
+        if seen.phase == "created":
+            if seen.name not in self.known.ahead:  # an agent died between create and start: begin again
+                self.actions.append(Remove(seen.id))
             self.start(template, seen.attempt, seen.crashes)
         elif seen.sandbox_id != self.sandbox.id and (init or self.pod.spec.restart_policy != "Never"):
             self.start(template, max(seen.attempt, newest) + 1, next_crashes(seen))

@@ -24,7 +24,7 @@ from agent.network.protocol import NetworkError, host_ports_of
 from agent.parts import Parts
 from agent.plan import Known, Observed, Waiting
 from agent.probes import Probes
-from agent.runtime.protocol import EngineDownError, EngineError, RuntimeEvent
+from agent.runtime.protocol import EngineDownError, EngineError, RuntimeEvent, Sandbox
 from agent.starter import NotStartedError, Starter, field_path, template_of
 from agent.status import Facts, as_told, full_name, status_of
 from agent.termination import TerminationMessages
@@ -61,6 +61,7 @@ class PodWorker:
         self._waiting: dict[str, Waiting] = {}
         self._kills: dict[str, _Kill] = {}
         self._starting: asyncio.Task[None] | None = None
+        self._ahead: dict[str, asyncio.Task[str]] = {}  # what is created while its sandbox starts, by container
         self._sandbox_failures = 0
         self._volume_troubles: tuple[str, ...] = ()
         self._known = Known()
@@ -110,8 +111,9 @@ class PodWorker:
         self._wake.set()
 
     def _interrupt(self) -> None:
-        if self._starting:  # a postStart hook, say, of a pod that is to end
-            self._starting.cancel()
+        for task in (self._starting, *self._ahead.values()):  # a postStart hook, say, of a pod that is to end
+            if task:
+                task.cancel()
 
     async def run(self) -> None:
         """Until nothing of the pod is left. An engine that is away is waited for; a fault of ours is logged and retried."""
@@ -128,8 +130,8 @@ class PodWorker:
                     await self._sleep(FAULT_PAUSE)
         finally:
             await self._probes.stop()
-            for kill in self._kills.values():
-                kill.task.cancel()
+            for task in (*self._ahead.values(), *(kill.task for kill in self._kills.values())):
+                task.cancel()
 
     async def _round(self) -> bool:
         """Look, plan, tell, act; then wait if there is nothing to do. True when the pod is at its end."""
@@ -195,6 +197,7 @@ class PodWorker:
             volumes_ready=ready,
             sandbox_at=self._known.sandbox_at,
             gone=self._gone,
+            ahead=frozenset(self._ahead),
         )
         return self._known
 
@@ -246,7 +249,7 @@ class PodWorker:
         """Carry one action out; whether another look is due at once."""
         match action:
             case planner.CreateSandbox(attempt):
-                await self._create_sandbox(pod, attempt)
+                await self._create_sandbox(pod, observed, attempt)
             case planner.StartContainer():
                 sandbox = observed.sandbox()
                 assert sandbox is not None  # the plan starts containers in a living sandbox only
@@ -264,12 +267,15 @@ class PodWorker:
                 await self._parts.runtime.remove(container_id)
         return True
 
-    async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
+    async def _create_sandbox(self, pod: Pod, observed: Observed, attempt: int) -> None:
         ip, retry = "", None
         if attempt:
             self._parts.say(pod, "", "Normal", "SandboxChanged", planner.CHANGED)
         try:
             sandbox = await self._parts.runtime.create_sandbox(sandbox_spec(pod, attempt))
+            host_ip = self._parts.host_ip if pod.spec.host_network else ""
+            self._create_ahead(pod, observed, sandbox, host_ip or await self._parts.network.reserve(ref_of(pod)))
+            sandbox = await self._parts.runtime.start_sandbox(sandbox)
             if not pod.spec.host_network:
                 ip = await self._parts.network.attach(ref_of(pod), sandbox.pid, host_ports_of(pod))
             self._sandbox_failures = 0
@@ -285,9 +291,21 @@ class PodWorker:
     def _ip_of(self, pod: Pod) -> str:
         return self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
 
+    def _create_ahead(self, pod: Pod, observed: Observed, sandbox: Sandbox, ip: str) -> None:
+        """While the sandbox starts, create what the plan will start in it first."""
+        for task in self._ahead.values():  # of a sandbox that did not start
+            task.cancel()
+        self._ahead = {}
+        running = replace(observed, sandboxes=(*observed.sandboxes, replace(sandbox, running=True)))
+        for action in planner.plan(pod, running, self._known, self._parts.clock.now()).actions:
+            if isinstance(action, planner.StartContainer) and not observed.has_created(action.name):
+                task = asyncio.create_task(self._starter.create(pod, sandbox.id, ip, action))
+                task.add_done_callback(lambda made: made.cancelled() or made.exception())  # if nobody starts it
+                self._ahead[action.name] = task
+
     async def _start(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
         self._waiting.pop(action.name, None)
-        self._starting = asyncio.create_task(self._starter.start(pod, sandbox_id, self._ip_of(pod), action))
+        self._starting = asyncio.create_task(self._bring_up(pod, sandbox_id, action))
         try:
             await asyncio.wait({self._starting})
             if not self._starting.cancelled():
@@ -299,6 +317,11 @@ class PodWorker:
         finally:
             self._starting.cancel()
             self._starting = None
+
+    async def _bring_up(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
+        ip, ahead = self._ip_of(pod), self._ahead.pop(action.name, None)
+        container_id = await (ahead or self._starter.create(pod, sandbox_id, ip, action))
+        await self._starter.start(pod, ip, action.name, container_id)
 
     def _kill(self, pod: Pod, container_id: str, name: str, why: str) -> None:
         """End a container beside the rounds; a shorter grace than that of an end under way cuts it short."""

@@ -44,19 +44,14 @@ def field_path(pod: Pod, name: str) -> str:
 
 
 class Starter:
-    """Starts the containers of one pod."""
+    """Makes and starts the containers of one pod."""
 
     def __init__(self, parts: Parts, messages: TerminationMessages) -> None:
         self._parts, self._messages = parts, messages
 
-    async def start(self, pod: Pod, sandbox_id: str, ip: str, action: StartContainer) -> None:
-        """Start what the plan asked for. NotStartedError when it does not run, EngineDownError when no engine answers."""
-        template, runtime = template_of(pod, action.name), self._parts.runtime
-        path = field_path(pod, action.name)
-
-        def say(type_: str, reason: str, message: str) -> None:
-            self._parts.say(pod, path, type_, reason, message)
-
+    async def create(self, pod: Pod, sandbox_id: str, ip: str, action: StartContainer) -> str:
+        """Make what the plan asks for; its id. NotStartedError when it can't be, EngineDownError when no engine answers."""
+        template, say = template_of(pod, action.name), self._teller(pod, action.name)
         failed = "CreateContainerConfigError"
         try:
             image = await self._parts.images.ensure(template, say)
@@ -67,7 +62,7 @@ class Starter:
                 pod, template, image, sandbox_id, action.attempt, action.crashes, variables, mounts, message.source
             )
             failed = "CreateContainerError"
-            container_id = await runtime.create_container(spec)
+            container_id = await self._parts.runtime.create_container(spec)
         except ImageMissingError as e:
             raise NotStartedError(e.waiting) from e
         except EngineDownError:
@@ -77,8 +72,13 @@ class Starter:
             again = self._parts.clock.now() + timedelta(seconds=RETRY)
             raise NotStartedError(Waiting(failed, str(e), again)) from e
         say("Normal", "Created", "Container created")
+        return container_id
+
+    async def start(self, pod: Pod, ip: str, name: str, container_id: str) -> None:
+        """Start what `create` has made. NotStartedError when it is to be ended again, EngineDownError as there."""
+        template, say = template_of(pod, name), self._teller(pod, name)
         try:
-            await runtime.start(container_id)
+            await self._parts.runtime.start(container_id)
         except EngineDownError:
             raise
         except EngineError as e:
@@ -87,6 +87,10 @@ class Starter:
         say("Normal", "Started", "Container started")
         if template.lifecycle and template.lifecycle.post_start:
             await self._post_start(hooks.Scene(pod, ip, template, container_id), template.lifecycle.post_start, say)
+
+    def _teller(self, pod: Pod, name: str) -> Say:
+        path = field_path(pod, name)
+        return lambda type_, reason, message: self._parts.say(pod, path, type_, reason, message)
 
     async def _variables(self, pod: Pod, template: Container, ip: str) -> dict[str, str]:
         namespace, objects = pod.metadata.namespace, self._parts.objects

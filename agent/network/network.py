@@ -117,6 +117,10 @@ class NodeNetwork:
         self._addresses.clear()
         self._host_ports.clear()
 
+    async def reserve(self, pod: PodRef) -> str:
+        """As `Network` says."""
+        return await self._netlink(lambda netlink: self._reserve(netlink, pod.uid))
+
     async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
         """As `Network` says."""
         address = await self._netlink(lambda netlink: self._attach(netlink, pod.uid, sandbox_pid))
@@ -211,12 +215,15 @@ class NodeNetwork:
         address = self._addresses.get(pod_uid)
         if address and plumbing.plugged_into(netlink, self._config.veth(pod_uid), pid):
             return address
-        if address is None:
+        address = self._reserve(netlink, pod_uid)
+        plumbing.ensure_attached(netlink, self._config, pod_uid, pid, address)
+        return address
+
+    def _reserve(self, netlink: Netlink, pod_uid: str) -> str:
+        if (address := self._addresses.get(pod_uid)) is None:
             devices = plumbing.observe_attachments(netlink, self._config).values()
             taken = {*self._addresses.values(), *(a.address for a in devices)}
-            address = self._last = next_address(self._config.pod_cidr, taken, self._last)
-        plumbing.ensure_attached(netlink, self._config, pod_uid, pid, address)
-        self._addresses[pod_uid] = address
+            address = self._last = self._addresses[pod_uid] = next_address(self._config.pod_cidr, taken, self._last)
         return address
 
     def _pod_ports(self) -> list[PodPort]:

@@ -55,6 +55,10 @@ class Network(Protocol):
         """Stop, and remove from the kernel all that was ever made for this cluster."""
         ...
 
+    async def reserve(self, pod: PodRef) -> str:
+        """The address that the pod will have, or has. Raises NetworkError when none is left."""
+        ...
+
     async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
         """The pod's address, after its sandbox is plugged in. A pod keeps its address over sandboxes until detached.
 
@@ -109,12 +113,16 @@ class SimulatedNetwork:
         """As `Network` says."""
         self.addresses.clear()
 
-    async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
+    async def reserve(self, pod: PodRef) -> str:
         """As `Network` says."""
         if pod.uid not in self.addresses:
             self._last = next_address(self._pod_cidr, self.addresses.values(), self._last)
             self.addresses[pod.uid] = self._last
         return self.addresses[pod.uid]
+
+    async def attach(self, pod: PodRef, sandbox_pid: int, ports: Sequence[HostPort] = ()) -> str:
+        """As `Network` says."""
+        return await self.reserve(pod)
 
     async def drain(self, pod_uid: str) -> None:
         """As `Network` says."""

@@ -15,6 +15,7 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -165,11 +166,11 @@ class DockerRuntime:
         return {LABEL + key: value for key, value in told.items()}
 
     async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
-        """Create and start a sandbox; one of the same attempt left half made is replaced."""
+        """Create a sandbox; containers may be created in it at once. One of the same attempt left half made is replaced."""
         await self._ensure_pause()
         name = f"naru_{self.cluster}_{spec.pod.namespace}_{spec.pod.name}_{spec.pod.uid}_{spec.attempt}"
 
-        def make(c: Any) -> Sandbox:
+        def make(c: Any) -> str:
             host = c.create_host_config(
                 network_mode=spec.network,
                 ipc_mode="host" if spec.host_ipc else "shareable",
@@ -194,11 +195,32 @@ class DockerRuntime:
                     raise
                 c.remove_container(name, force=True, v=True)
                 made = c.create_container(pause.IMAGE, **options)
-            c.start(made["Id"])
-            pid = c.inspect_container(made["Id"])["State"]["Pid"]
-            return Sandbox(made["Id"], spec.pod, spec.attempt, pid > 0, pid)
+            return str(made["Id"])
 
-        return await self._call(make)
+        return Sandbox(await self._undone_if_cancelled(make), spec.pod, spec.attempt, running=False)
+
+    async def start_sandbox(self, sandbox: Sandbox) -> Sandbox:
+        """Start what `create_sandbox` has made; as it is then."""
+
+        def start(c: Any) -> int:
+            c.start(sandbox.id)
+            return int(c.inspect_container(sandbox.id)["State"]["Pid"])
+
+        pid = await self._call(start)
+        return replace(sandbox, running=pid > 0, pid=pid)
+
+    async def _undone_if_cancelled(self, make: Callable[[Any], str]) -> str:
+        """Have something made; its id. If nobody waits for that any more, it is removed again."""
+        making = asyncio.create_task(self._call(make))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self._do_beside(self._undo(making))
+            raise
+
+    async def _undo(self, making: asyncio.Task[str]) -> None:
+        with contextlib.suppress(EngineError):
+            await self.remove(await making)
 
     async def create_container(self, spec: ContainerSpec) -> str:
         """Create a container in its pod's sandbox; start it with `start`."""
@@ -245,7 +267,7 @@ class DockerRuntime:
             )
             return str(made["Id"])
 
-        return await self._call(make)
+        return await self._undone_if_cancelled(make)
 
     async def start(self, container_id: str) -> None:
         """Start; EngineError with the engine's words if its process can't be made."""
@@ -271,11 +293,16 @@ class DockerRuntime:
         await self._call(stop, slow=grace > 0)
 
     async def remove(self, container_id: str) -> None:
-        """Remove, running or not."""
+        """Remove, running or not; returns when it is gone."""
 
         def remove(c: Any) -> None:
             with contextlib.suppress(NotFound):
-                c.remove_container(container_id, force=True, v=True)
+                try:
+                    c.remove_container(container_id, force=True, v=True)
+                except APIError as e:
+                    if e.status_code != CONFLICT:
+                        raise
+                    c.wait(container_id, condition="removed")  # somebody else removes it already
 
         await self._call(remove)
 

@@ -189,10 +189,18 @@ class SimulatedRuntime:
     async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
         """As `Runtime` says."""
         self._enter("create_sandbox")
-        await self._take(self._pace.create + self._pace.start)
-        sandbox = Sandbox(self._id(), spec.pod, spec.attempt, running=True, pid=self._pid())
+        await self._take(self._pace.create)
+        sandbox = Sandbox(self._id(), spec.pod, spec.attempt, running=False)
         self._made[sandbox.id] = _Made(sandbox, Life())
         return sandbox
+
+    async def start_sandbox(self, sandbox: Sandbox) -> Sandbox:
+        """As `Runtime` says."""
+        self._enter("start_sandbox")
+        await self._take(self._pace.start)
+        made = self._get(sandbox.id)
+        made.value = replace(sandbox, running=True, pid=self._pid())
+        return made.value
 
     async def create_container(self, spec: ContainerSpec) -> str:
         """As `Runtime` says."""

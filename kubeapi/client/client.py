@@ -206,7 +206,7 @@ def event_of(model: type[M], line: bytes) -> Event[M] | Bookmark:
         if line.startswith(head):
             return Event(type_, model.from_json(line[len(head) : line.rindex(b"}")]))
     frame = orjson.loads(line)
-    if frame["type"] == "BOOKMARK":  # an empty object of the kind otherwise, whose decoder an idle process need not make
+    if frame["type"] == "BOOKMARK":  # else an empty object of the kind, whose decoder an idle process need not make
         return Bookmark(frame["object"]["metadata"]["resourceVersion"])
     body = orjson.dumps(frame["object"])
     if frame["type"] == "ERROR":

@@ -245,7 +245,7 @@ async def pod(tmp_path: Path) -> AsyncIterator[tuple[DockerRuntime, NetworkConfi
     runtime = DockerRuntime(tag)
     config = NetworkConfig(tag, "n", "198.19.9.0/24", "198.19.9.0/24", "198.19.10.0/24")
     ref = PodRef("ns", f"p-{tag}", str(uuid.uuid4()))
-    sandbox = await runtime.create_sandbox(SandboxSpec(ref))
+    sandbox = await runtime.start_sandbox(await runtime.create_sandbox(SandboxSpec(ref)))
 
     def plug() -> None:
         with Netlink() as netlink:

@@ -53,7 +53,7 @@ async def node() -> AsyncIterator[Node]:
         pytest.skip(f"image {IMAGE} is not on this engine")
     pod = PodRef("ns", "p", str(uuid.uuid4()))
     try:
-        made = await runtime.create_sandbox(SandboxSpec(pod, network="host"))
+        made = await runtime.start_sandbox(await runtime.create_sandbox(SandboxSpec(pod, network="host")))
         yield Node(runtime, pod, made.id)
     finally:
         sandboxes, containers = await runtime.observe()

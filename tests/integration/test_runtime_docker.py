@@ -65,7 +65,7 @@ class Engine:
 
     async def run(self, command: tuple[str, ...] = FOREVER, **more: object) -> str:
         """A container in a sandbox of its own pod, started; its id."""
-        sandbox = await self.runtime.create_sandbox(SandboxSpec(self.pod))
+        sandbox = await self.runtime.start_sandbox(await self.runtime.create_sandbox(SandboxSpec(self.pod)))
         spec = ContainerSpec(self.pod, "c", sandbox.id, IMAGE, entrypoint=command, **more)  # type: ignore[arg-type]
         made = await self.runtime.create_container(spec)
         await self.runtime.start(made)
@@ -188,11 +188,17 @@ async def test_command_that_can_not_start_is_a_dead_container(engine: Engine) ->
 
 async def test_created_container_turns_running(engine: Engine) -> None:
     await engine.listen()
-    sandbox = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
+    sandbox = await engine.runtime.start_sandbox(await engine.runtime.create_sandbox(SandboxSpec(engine.pod)))
     made = await engine.runtime.create_container(ContainerSpec(engine.pod, "c", sandbox.id, IMAGE, entrypoint=FOREVER))
     assert (await engine.container()).phase == "created"
     await engine.runtime.start(made)
     assert (await engine.container()).phase == "running"
+
+
+async def test_a_container_that_somebody_removes_already_is_waited_for(engine: Engine) -> None:
+    made = await engine.run()
+    await asyncio.gather(*(engine.runtime.remove(made) for _ in range(4)))
+    assert (await engine.runtime.observe(engine.pod.uid))[1] == []
 
 
 async def test_removed_container_is_gone(engine: Engine) -> None:
@@ -207,8 +213,8 @@ async def test_removed_container_is_gone(engine: Engine) -> None:
 
 
 async def test_half_made_sandbox_of_the_same_attempt_is_replaced(engine: Engine) -> None:
-    first = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
-    second = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
+    first = await engine.runtime.start_sandbox(await engine.runtime.create_sandbox(SandboxSpec(engine.pod)))
+    second = await engine.runtime.start_sandbox(await engine.runtime.create_sandbox(SandboxSpec(engine.pod)))
     assert first.id != second.id
     assert await engine.runtime.observe() == ([second], [])
 

@@ -55,7 +55,7 @@ class World:
     async def run(self, *command: str, **more: bool) -> str:
         """Start the container `c`; its id."""
         ref = PodRef("ns", "p", self.pod.metadata.uid)
-        sandbox = await self.runtime.create_sandbox(SandboxSpec(ref))
+        sandbox = await self.runtime.start_sandbox(await self.runtime.create_sandbox(SandboxSpec(ref)))
         spec = ContainerSpec(ref, "c", sandbox.id, IMAGE, entrypoint=command, **more)
         made = await self.runtime.create_container(spec)
         await self.runtime.start(made)

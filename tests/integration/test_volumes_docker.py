@@ -76,7 +76,7 @@ class World:
         meta = {"name": "p", "namespace": "ns", "uid": str(uuid.uuid4())}
         pod = Pod.model_validate({"metadata": meta, "spec": body})
         await self.volumes.prepare(pod)
-        sandbox = await self.runtime.create_sandbox(sandbox_spec(pod, 0))
+        sandbox = await self.runtime.start_sandbox(await self.runtime.create_sandbox(sandbox_spec(pod, 0)))
         image = await self.runtime.image(IMAGE)
         assert image is not None
         template = pod.spec.containers[0]
