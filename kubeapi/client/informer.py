@@ -1,7 +1,8 @@
 """A client's cache of one kind, kept true by one list and a watch that resumes where it broke.
 
 Handlers hear of each change as (old, new): old is None for what is new, new is None for what is gone. They are called in
-order, on the event loop, and must not wait. What the informer hands out is shared: clone before changing. When the server
+order, on the event loop, and must not wait. What the informer hands out is shared: clone before changing. It is without its
+managedFields, which an update leaves as they are and a cache has no room for. When the server
 says that the revision is too old, or is out of reach, the informer lists again (after a growing pause) and tells handlers
 what has changed in between, so losing any number of events loses nothing.
 """
@@ -18,7 +19,7 @@ import structlog
 
 from kubeapi.client.client import Bookmark, Client, meta_of
 from kubeapi.errors import ApiError
-from kubeapi.model import Model
+from kubeapi.model import Model, forget_given
 
 M = TypeVar("M", bound=Model)
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
@@ -124,6 +125,8 @@ class Informer(Generic[M]):
         namespace, name = key = _key(obj)
         old, new = self.get(namespace, name), None if gone else obj
         if new is not None:
+            meta_of(new).managed_fields = []
+            forget_given(new)
             self._objects.setdefault(namespace, {})[name] = new
         elif old is not None:
             del self._objects[namespace][name]

@@ -4,6 +4,7 @@ import pydantic
 import pytest
 
 from kubeapi.core_v1.types import Pod, Service
+from kubeapi.model import forget_given
 from kubeapi.registry import Registry
 
 
@@ -54,3 +55,20 @@ def test_a_clone_is_equal_and_nothing_of_it_is_shared() -> None:
 
 def test_an_unknown_resource_has_no_row() -> None:
     assert Registry().resource("", "v1", "pods") is None
+
+
+def test_what_was_given_is_forgotten_in_every_part_and_nothing_else_changes() -> None:
+    pod = Pod.from_json(
+        b'{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","env":[{"name":"A"}],"args":["x"]}]}}'
+    )
+    before = pod.clone()
+    forget_given(pod)
+    container = pod.spec.containers[0]
+    pod.spec.node_name = container.env[0].value = "set later"
+    parts = (pod, pod.metadata, pod.spec, container, container.env[0])
+    assert [part.model_fields_set for part in parts] == [set()] * len(parts)
+    pod.spec.node_name = container.env[0].value = ""
+    assert (pod, pod.to_json()) == (before, before.to_json())
+    copy = pod.clone()
+    copy.spec.node_name = "n"
+    assert copy.spec.model_fields_set == {"node_name"}
