@@ -1,7 +1,8 @@
-"""Many pods: `python -m benchmarks.scale [PODS] [--profile FILE]`, control plane alone, on simulated nodes.
+"""Many pods: `python -m benchmarks.scale [PODS ...] [--profile FILE]`, control plane alone, on simulated nodes.
 
 The process is the real one (SQLite store with its fsync, API server, every controller, scheduler); a node is an object with
-room for pods. Counted from the Deployment's creation until each of its pods is there, and is bound.
+room for pods. Counted from the Deployment's creation until each of its pods is there, and is bound. Each number of pods has a
+process of its own; of several the exponents to which time, CPU and watch events grow are fitted (1 is a straight line).
 """
 
 from __future__ import annotations
@@ -9,12 +10,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import ctypes
+import gc
 import logging
+import math
+import multiprocessing
 import pathlib
 import random
 import resource
+import statistics
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
 
 import structlog
 
@@ -25,23 +33,22 @@ from controlplane.apiserver.server import ApiServer
 from controlplane.controllers.manager import Manager
 from controlplane.store.sqlite import SqliteStore
 from kubeapi.apps_v1.types import Deployment
-from kubeapi.client.client import Client
-from kubeapi.client.informer import Informer
+from kubeapi.client.client import Client, Event
 from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Node, Pod
 from kubeapi.registry import load
-from naru.memory import spare_collector
+from naru.memory import share_arena, spare_collector
 
 PER_NODE = 110
 
 
-def deployment(pods: int) -> Deployment:
+def deployment(pods: int, name: str) -> Deployment:
     """A Deployment whose template is as small as templates are."""
-    labels = {"app": "many"}
+    labels = {"app": name}
     container = {"name": "web", "image": "naru/web:1", "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     spec = {"replicas": pods, "selector": {"matchLabels": labels}, "template": template}
-    return Deployment.model_validate({"metadata": {"name": "many", "namespace": "default"}, "spec": spec})
+    return Deployment.model_validate({"metadata": {"name": name, "namespace": "default"}, "spec": spec})
 
 
 async def _nodes(client: Client, pods: int) -> None:
@@ -54,8 +61,34 @@ async def _nodes(client: Client, pods: int) -> None:
         await client.patch(Node, name, status, type="strategic", subresource="status")
 
 
-async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile | None) -> dict[str, float]:
-    """Seconds until all are created, until all are bound, and the CPU seconds of it."""
+class Measured(NamedTuple):
+    """Seconds until all pods are created, until all are bound, and of CPU; changes of pods that one watch told of; MB at
+    most, and KB for each pod that stay when it is over."""
+
+    pods: int
+    created: float
+    bound: float
+    cpu: float
+    events: int
+    peak: float
+    kept: float
+
+    def __str__(self) -> str:
+        each = 1000 * self.cpu / self.pods
+        return (
+            f"{self.pods} pods: created {self.created:.2f} s, bound {self.bound:.2f} s, {each:.2f} ms of CPU a pod, "
+            f"{1000 * self.cpu / self.events:.2f} ms an event; {self.kept:.1f} KB a pod, resident {self.peak:.0f} MB at most"
+        )
+
+
+def exponent(measured: list[Measured], name: str) -> float:
+    """To which power of the number of pods a figure grows: the slope of a straight line through the logarithms."""
+    points = [(math.log(m.pods), math.log(getattr(m, name))) for m in measured]
+    return statistics.linear_regression(*zip(*points, strict=True)).slope
+
+
+async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile | None) -> Measured:
+    """A cluster of its own, and a Deployment of so many pods."""
     registry, clock, rng = load(), SystemClock(), random.Random(1)
     store = await SqliteStore.open(directory / "store.db")
     admission = Admission(store, rng)
@@ -66,54 +99,77 @@ async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile 
     manager = Manager(client, registry, clock, rng, "*", root_ca="CA", pod_network="10.244.0.0/16")
     await manager.start()
     await _nodes(client, pods)
-    created, bound, told = 0, 0, asyncio.Event()
-    informer = Informer(client, Pod)
-
-    def changed(old: Pod | None, new: Pod | None) -> None:
-        nonlocal created, bound
-        created += old is None
-        bound += bool(new and new.spec.node_name and not (old and old.spec.node_name))
-        told.set()
-
-    informer.on_change(changed)
-    await informer.start()
-    await informer.synced()
+    # What the first of a kind needs, the others need no more.
+    await _until_bound(client, deployment(1, "first"), 1)
     spare_collector()
-    begun, cpu, made = time.perf_counter(), time.process_time(), 0.0
+    before = _resident()
+    begun, cpu = time.perf_counter(), time.process_time()
     if profile:
         profile.enable()
-    await client.create(deployment(pods))
-    while bound < pods:
-        told.clear()
-        await told.wait()
-        if created == pods and not made:
-            made = time.perf_counter() - begun
-    took = {"created": made, "bound": time.perf_counter() - begun, "cpu": time.process_time() - cpu}
+    made, events = await _until_bound(client, deployment(pods, "many"), pods)
+    took, used = time.perf_counter() - begun, time.process_time() - cpu
     if profile:
         profile.disable()
-    await informer.stop()
+    kept = (_resident() - before) / pods
     await manager.stop()
     await store.close()
-    return took
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Measured(pods, made - begun, took, used, events, peak, kept)
+
+
+async def _until_bound(client: Client, wanted: Deployment, pods: int) -> tuple[float, int]:
+    """Create a Deployment and watch until its pods are bound: when the last was created, and how many changes were told."""
+    revision = (await client.list(Pod)).revision
+    await client.create(wanted)
+    created, bound, events, made = 0, set[str](), 0, 0.0
+    async for event in client.watch(Pod, revision, labels=f"app={wanted.metadata.name}"):
+        assert isinstance(event, Event)  # a bookmark comes after a minute without a change
+        events += 1
+        created += event.type == "ADDED"
+        if created == pods and not made:
+            made = time.perf_counter()
+        if event.object.spec.node_name:
+            bound.add(event.object.metadata.name)
+        if len(bound) == pods:
+            break
+    return made, events
+
+
+def _resident() -> float:
+    """KB that this process keeps, once it has given back what it can."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1024
+
+
+def once(pods: int, profile: cProfile.Profile | None = None) -> Measured:
+    """Measure in this process, of which `kept` and `peak` tell."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    share_arena()
+    with tempfile.TemporaryDirectory() as directory:
+        return asyncio.run(measure(pods, pathlib.Path(directory), profile))
 
 
 def main() -> None:
-    """Measure once and print."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__)
-    parser.add_argument("pods", nargs="?", type=int, default=1000)
+    parser.add_argument("pods", nargs="*", type=int, default=[1000])
     parser.add_argument("--profile", type=pathlib.Path)
     options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    profile = cProfile.Profile() if options.profile else None
-    with tempfile.TemporaryDirectory() as directory:
-        took = asyncio.run(measure(options.pods, pathlib.Path(directory), profile))
-    if profile:
+    if options.profile:
+        profile = cProfile.Profile()
+        print(once(options.pods[0], profile))
         profile.dump_stats(options.profile)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{options.pods} pods: created {took['created']:.2f} s, bound {took['bound']:.2f} s, "
-        f"{1000 * took['cpu'] / options.pods:.2f} ms of CPU a pod; resident {peak:.0f} MB at most"
-    )
+        return
+    measured: list[Measured] = []
+    fresh = multiprocessing.get_context("spawn")
+    for pods in options.pods:
+        with ProcessPoolExecutor(1, mp_context=fresh) as pool:
+            measured.append(pool.submit(once, pods).result())
+        print(measured[-1], flush=True)
+    if len(measured) > 1:
+        grown = ", ".join(f"{name} {exponent(measured, name):.2f}" for name in ("bound", "cpu", "events"))
+        print(f"grow with the pods to the power of: {grown}")
 
 
 if __name__ == "__main__":
