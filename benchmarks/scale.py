@@ -1,8 +1,8 @@
 """Many pods: `python -m benchmarks.scale [PODS ...] [--profile FILE]`, control plane alone, on simulated nodes.
 
 The process is the real one (SQLite store with its fsync, API server, every controller, scheduler); a node is an object with
-room for pods. Counted from the Deployment's creation until each of its pods is there, and is bound. Each number of pods has a
-process of its own; of several the exponents to which time, CPU and watch events grow are fitted (1 is a straight line).
+room for pods. Counted from the Deployment's creation until each of its pods is there, and is bound. Each number of pods has
+a process of its own; of several the exponents to which time, CPU and watch events grow are fitted (1: a straight line).
 """
 
 from __future__ import annotations
