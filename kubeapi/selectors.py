@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kubeapi.errors import bad_request
+from kubeapi.go_numbers import int_in
 from kubeapi.meta_v1.types import LabelSelector
 from kubeapi.meta_v1.validation import label_value, qualified_name
 
@@ -39,10 +40,11 @@ class Requirement(NamedTuple):
                 return value is not None
             case "!":
                 return value is None
-        (bound,) = self.values
-        if value is None or not value.lstrip("-").isdigit():
+        (bound,) = (int_in(text) for text in self.values)
+        number = int_in(value or "")
+        if number is None or bound is None:
             return False
-        return int(value) > int(bound) if self.operator == "gt" else int(value) < int(bound)
+        return number > bound if self.operator == "gt" else number < bound
 
 
 class Selector(NamedTuple):
@@ -170,7 +172,7 @@ class _Parser:
                 return Requirement(key, "notin" if operator == "!=" else "in", _checked(key, [value]))
             case ">" | "<":
                 bound = self._word("expected: identifier")
-                if not re.fullmatch(r"[+-]?\d+", bound):
+                if int_in(bound) is None:
                     why = "for 'Gt', 'Lt' operators, the value must be an integer"
                     raise ValueError(f'values[0]: Invalid value: "{bound}": {why}')
                 return Requirement(key, "gt" if operator == ">" else "lt", frozenset((bound,)))

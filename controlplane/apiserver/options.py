@@ -16,6 +16,7 @@ from kubeapi.errors import (
     required,
     too_long,
 )
+from kubeapi.go_numbers import parse_int, parse_uint
 from kubeapi.names import CONTROLLERS
 
 BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False, "": True}
@@ -49,9 +50,9 @@ def integer(query: dict[str, str], name: str) -> int | None:
     if not text:
         return None
     try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return parse_int(text)
+    except ValueError as error:
+        raise bad_request(str(error)) from None
 
 
 def revision(query: dict[str, str], name: str = "resourceVersion") -> int | None:
@@ -59,10 +60,10 @@ def revision(query: dict[str, str], name: str = "resourceVersion") -> int | None
     text = query.get(name, "")
     if not text:
         return None
-    if not text.isdigit():
-        why = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise bad_request(f"invalid resource version: {why}")
-    return int(text)
+    try:
+        return parse_uint(text)
+    except ValueError as error:
+        raise bad_request(f'invalid resource version: resourceVersion: Invalid value: "{text}": {error}') from None
 
 
 def write_options(request: Request, kind: str) -> Options:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from kubeapi.core_v1.types import Pod, PodCondition
+from kubeapi.go_numbers import int_in
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -56,7 +57,7 @@ def deletion_rank(pod: Pod, beside: int) -> tuple[object, ...]:
         bool(pod.spec.node_name),
         {"Pending": 0, "": 0, "Unknown": 1}.get(pod.status.phase, 2),
         is_ready(pod),
-        int(cost) if cost.removeprefix("-").isdecimal() else 0,
+        int_in(cost) or 0,
         -beside,
         -since.timestamp(),
         -max((c.restart_count for c in pod.status.container_statuses), default=0),

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from kubeapi.errors import ApiError, bad_request
+from kubeapi.go_numbers import int_in
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED_BYTES = 3 * 1024 * 1024
@@ -82,9 +83,9 @@ def _tokens(pointer: Any) -> list[str]:
 
 
 def _index(parent: list[Any], token: str, limit: int) -> int:
-    if not token.removeprefix("-").isdecimal():
+    index = int_in(token)
+    if index is None:
         raise _RefusedErrorError
-    index = int(token)
     index += limit if index < 0 else 0
     if not 0 <= index < limit:
         raise _RefusedErrorError

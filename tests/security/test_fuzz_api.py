@@ -274,3 +274,19 @@ def test_any_apply_stream_is_taken_or_refused(world: World, examples: int) -> No
 def test_a_json_patch_that_removes_everything_is_refused_like_any_that_does_not_fit(world: World) -> None:
     body = encoded([{"op": "remove", "path": ""}])
     assert world.ask("PATCH", "/api/v1/namespaces/default/pods/there", body, PATCHES[0], TRIAL).status == 422
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "9" * 5000, "²", "٣", "1_0"])
+@pytest.mark.parametrize("name", ["gracePeriodSeconds", "limit", "resourceVersion", "timeoutSeconds"])
+def test_a_number_of_the_query_that_is_none_or_has_no_room_is_refused(world: World, name: str, number: str) -> None:
+    method = "DELETE" if name == "gracePeriodSeconds" else "GET"
+    watch = [("watch", "1")] if name == "timeoutSeconds" else []
+    query = [(name, number), *watch, *(TRIAL if method == "DELETE" else ())]
+    answer = world.ask(method, "/api/v1/namespaces/default/pods", query=query)
+    assert answer.status == 400 and b"strconv.Parse" in answer.body
+
+
+@pytest.mark.parametrize("index", ["²", "9" * 5000])
+def test_an_index_of_a_json_patch_that_is_none_is_refused(world: World, index: str) -> None:
+    body = encoded([{"op": "remove", "path": f"/spec/containers/{index}"}])
+    assert world.ask("PATCH", "/api/v1/namespaces/default/pods/there", body, PATCHES[0], TRIAL).status == 422

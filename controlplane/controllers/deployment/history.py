@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from controlplane.controllers.owners import reference_to
 from kubeapi.apps_v1.types import Deployment, ReplicaSet, ReplicaSetSpec
 from kubeapi.core_v1.types import PodTemplateSpec
+from kubeapi.go_numbers import int_in
 from kubeapi.meta_v1.types import LabelSelector, ObjectMeta
 from kubeapi.names import safe_encoded
 
@@ -52,8 +53,7 @@ def find_new(deployment: Deployment, sets: Sequence[ReplicaSet]) -> ReplicaSet |
 
 def revision_of(annotations: dict[str, str]) -> int:
     """The revision number in annotations, 0 without a good one."""
-    value = annotations.get(REVISION, "")
-    return int(value) if value.isdigit() else 0
+    return max(int_in(annotations.get(REVISION, "")) or 0, 0)
 
 
 def next_revision(old: Sequence[ReplicaSet]) -> int:

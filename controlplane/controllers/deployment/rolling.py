@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from controlplane.controllers.deployment.history import DESIRED, MAXIMUM, revision_of
 from kubeapi.apps_v1.types import Deployment, ReplicaSet
+from kubeapi.go_numbers import int_in
 
 Replicas = dict[str, int]
 
@@ -131,8 +132,7 @@ def next_scaled(deployment: Deployment, new: ReplicaSet | None, old: Sequence[Re
 
 def _proportion(rs: ReplicaSet, allowed: int, left: int, want: int) -> int:
     have = rs.spec.replicas or 0
-    noted = rs.metadata.annotations.get(MAXIMUM, "")
-    before = int(noted) if noted.isdigit() and int(noted) else want
+    before = max(int_in(rs.metadata.annotations.get(MAXIMUM, "")) or 0, 0) or want
     part = -have if not want else math.floor(have * allowed / before + 0.5) - have
     return min(part, left) if left > 0 else max(part, left)
 

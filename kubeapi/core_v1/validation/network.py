@@ -35,7 +35,8 @@ def validate_range(text: str, path: str) -> list[Cause]:
     """A range of addresses in CIDR form."""
     host, slash, bits = text.partition("/")
     address = address_of(host)
-    good = slash and address is not None and bits.isdigit() and int(bits) <= address.max_prefixlen
+    digits = bits.isascii() and bits.isdigit() and len(bits) <= 3
+    good = slash and address is not None and digits and int(bits) <= address.max_prefixlen
     return [] if good else [invalid(path, text, NOT_RANGE)]
 
 
