@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -17,12 +18,12 @@ CHECKOUT = pathlib.Path(__file__).parents[1]
 READ_ONLY = {"/usr", "/etc/alternatives", sys.prefix, sys.base_prefix, str(CHECKOUT)}
 BOOTS_WITHIN = 60
 UNITS = "/etc/systemd/system"
-ENGINE = """
+ENGINE = f"""
 [Unit]
 Description=Engine
 [Service]
 Type=notify
-ExecStart=/usr/sbin/dockerd --bridge=none --iptables=false --ip6tables=false
+ExecStart={shutil.which("dockerd")} --bridge=none --iptables=false --ip6tables=false
 Delegate=yes
 KillMode=mixed
 [Install]
