@@ -149,8 +149,9 @@ def test_status_tells_processes_nodes_and_what_is_open(cluster: Cluster, tmp_pat
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].endswith(f"in {cluster.data_dir}, https://127.0.0.1:{cluster.port}")
-    assert lines[1].split()[:2] == ["server", "pid"] and lines[1].endswith("MiB")
-    assert lines[2].split() == ["agent", "not", "running"]
+    assert lines[1] == "at boot: nothing starts it (naru up --at-boot)"
+    assert lines[2].split()[:2] == ["server", "pid"] and lines[2].endswith("MiB")
+    assert lines[3].split() == ["agent", "not", "running"]
     assert "nodes" in lines and any(line.split()[:2] == ["default", "kubernetes"] for line in lines)
     nothing = naru("status", "--data-dir", str(tmp_path))
     assert nothing.returncode == 3 and "no cluster in" in nothing.stderr
