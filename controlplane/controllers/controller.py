@@ -82,16 +82,23 @@ class Controller:
         raise NotImplementedError
 
     def watch(
-        self, model: type[M], keys: Callable[[M], Iterable[str]], facts: Callable[[M], object] | None = None
+        self,
+        model: type[M],
+        keys: Callable[[M], Iterable[str]],
+        facts: Callable[[M], object] | None = None,
+        made: Callable[[M], M | None] | None = None,
     ) -> Informer[M]:
         """Enqueue `keys(obj)` of the object before and after each change.
 
         `facts(obj)` is all that the controller looks at, where that is little: a change of anything else is no news.
+        `made(obj)` gives an object that is new to the cache as the controller has made it, if it has.
         """
         informer = self.context.informer(model)
         self._watched.append((informer, keys))
 
         def changed(old: M | None, new: M | None) -> None:
+            if old is None and new is not None and made is not None:
+                old = made(new)
             if facts is not None and old is not None and new is not None and facts(old) == facts(new):
                 return
             for obj in (old, new):

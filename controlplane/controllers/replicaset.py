@@ -105,14 +105,14 @@ class InFlight:
         """The API server has accepted this pod's deletion."""
         self._deleted.setdefault(key, {})[pod.metadata.uid] = now
 
-    def seen(self, key: str, old: Pod | None, new: Pod | None) -> None:
-        """The informer has shown a change of this pod."""
-        pod = new or old
-        if pod is None:
-            return
-        self._created.get(key, {}).pop(pod.metadata.uid, None)
-        if new is None or new.metadata.deletion_timestamp is not None:
-            self._deleted.get(key, {}).pop(pod.metadata.uid, None)
+    def arrived(self, key: str, pod: Pod) -> Pod | None:
+        """The informer has shown this pod; as it was created here, if it was."""
+        created, _ = self._created.get(key, {}).pop(pod.metadata.uid, (None, None))
+        return created
+
+    def left(self, key: str, pod: Pod) -> None:
+        """The informer has shown that this pod is being deleted, or is gone."""
+        self._deleted.get(key, {}).pop(pod.metadata.uid, None)
 
     def overlay(self, key: str, pods: Iterable[Pod], now: datetime) -> list[Pod]:
         """The informer's pods, with those being created and without those being deleted."""
@@ -142,7 +142,7 @@ class ReplicaSetController(Controller):
         self._sets = self.watch(ReplicaSet, itself)
         # Before the watch, so that a key's reconcile never sees a pod both in flight and gone.
         self.context.informer(Pod).on_change(self._seen)
-        self._pods = self.watch(Pod, self._owners, facts=_facts)
+        self._pods = self.watch(Pod, self._owners, facts=_facts, made=self._made)
         self._pods.add_index("controller", controller_uid)
 
     def _owners(self, pod: Pod) -> Iterable[str]:
@@ -156,10 +156,17 @@ class ReplicaSetController(Controller):
         ]
 
     def _seen(self, old: Pod | None, new: Pod | None) -> None:
+        if new is not None and new.metadata.deletion_timestamp is None:
+            return
         for pod in (old, new):
             owner = controller_of(pod.metadata) if pod else None
             if pod is not None and owner is not None:
-                self._flying.seen(f"{pod.metadata.namespace}/{owner.name}", old, new)
+                self._flying.left(f"{pod.metadata.namespace}/{owner.name}", pod)
+
+    def _made(self, pod: Pod) -> Pod | None:
+        """What this controller has created is no news to it."""
+        owner = controller_of(pod.metadata)
+        return self._flying.arrived(f"{pod.metadata.namespace}/{owner.name}", pod) if owner else None
 
     async def reconcile(self, key: str) -> None:
         namespace, name = split(key)
@@ -178,6 +185,8 @@ class ReplicaSetController(Controller):
             pods.append(await self._patch(pod, adoption_patch(rs, pod)))
         step = plan(rs, pods)
         failure = await self._create(key, rs, step.create) or await self._delete(key, rs, step.delete)
+        if step.create:
+            self.queue.add(key)  # to count them; their coming, as it was asked for, wakes nobody
         status = next_status(rs, pods, (failure[0], failure[1].message) if failure else None, now)
         if status != rs.status:
             written = rs.clone()

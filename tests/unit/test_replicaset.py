@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +19,7 @@ from controlplane.controllers.controller import Context
 from controlplane.controllers.replicaset import InFlight, ReplicaSetController, batches, plan
 from kubeapi.apps_v1.types import ReplicaSet
 from kubeapi.client.client import Client
-from kubeapi.client.transport import Request, Response
+from kubeapi.client.transport import Request, Response, Transport
 from kubeapi.clock import SystemClock
 from kubeapi.core_v1.types import Pod
 from kubeapi.registry import load
@@ -66,7 +68,8 @@ def test_a_created_pod_counts_before_the_informer_shows_it_and_once_after() -> N
     flying, made = InFlight(), pod("p")
     flying.created("n/rs", made, NOW)
     assert flying.overlay("n/rs", [], NOW) == [made]
-    flying.seen("n/rs", None, made)
+    assert flying.arrived("n/rs", made) == made
+    assert flying.arrived("n/rs", made) is None
     assert flying.overlay("n/rs", [made], NOW) == [made]
     flying.deleted("n/rs", made, NOW)
     assert flying.overlay("n/rs", [made], NOW) == []
@@ -89,17 +92,52 @@ class Lossy:
         """Nothing is open."""
 
 
-async def test_a_request_that_is_lost_leaves_those_beside_it_counted() -> None:
+async def replica_set(count: int, wire: Callable[[ApiServer], Transport] = lambda server: server) -> Context:
+    """An API server with a ReplicaSet `rs`, and who asks it."""
     store, rng = MemoryStore(), random.Random(1)
     admission = Admission(store, rng)
     server = ApiServer(store, load(), SystemClock(), rng, admission)
     await bootstrap(server, admission.ranges.addresses, "127.0.0.1", 6443)
-    client = Client(Lossy(server), load(), "test", user="system:admin", groups=("system:masters",))
+    client = Client(wire(server), load(), "test", user="system:admin", groups=("system:masters",))
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}}
-    spec = {"replicas": 4, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    spec = {"replicas": count, "selector": {"matchLabels": {"app": "web"}}, "template": template}
     await client.create(ReplicaSet.model_validate({"metadata": {"name": "rs", "namespace": "default"}, "spec": spec}))
-    context = Context(client, load(), SystemClock(), rng)
-    controller = ReplicaSetController(context)
+    return Context(client, load(), SystemClock(), rng)
+
+
+class Counting(ReplicaSetController):
+    """One that counts its reconciles."""
+
+    count = 0
+
+    async def reconcile(self, key: str) -> None:
+        self.count += 1
+        await super().reconcile(key)
+
+
+async def test_the_coming_of_what_was_created_wakes_nobody_and_its_end_does() -> None:
+    context = await replica_set(100)
+    controller, counted = Counting(context), asyncio.Event()
+    sets, pods = context.informer(ReplicaSet), context.informer(Pod)
+    sets.on_change(lambda _, rs: counted.set() if rs and rs.status.replicas == 100 else None)
+    await context.start()
+    await controller.start()
+    async with asyncio.timeout(30):
+        await counted.wait()
+        assert controller.count <= 5, "a reconcile for each pod"
+        counted.clear()
+        first = pods.list("default")[0].metadata
+        await context.client.delete(Pod, first.name, "default", grace=0)
+        replaced = asyncio.Event()
+        pods.on_change(lambda old, new: replaced.set() if old is None and len(pods.list("default")) == 100 else None)
+        await replaced.wait()
+    await controller.stop()
+    await context.stop()
+
+
+async def test_a_request_that_is_lost_leaves_those_beside_it_counted() -> None:
+    context = await replica_set(4, Lossy)
+    client, controller = context.client, ReplicaSetController(context)
     await context.start()
     await context.stop()  # from here on its informers show nothing new
     with pytest.raises(ConnectionError):
