@@ -28,6 +28,7 @@ class Reporter:
         self._latest: dict[str, tuple[Pod, PodStatus]] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._told: dict[str, tuple[int, PodStatus]] = {}  # what was written last, and the revision that this made
+        self._shown: dict[str, Pod] = {}  # what the API showed while a status was on its way
 
     def report(self, pod: Pod, status: PodStatus) -> None:
         """Have this status written soon."""
@@ -39,7 +40,10 @@ class Reporter:
     def seen(self, pod: Pod) -> None:
         """The pod as the API now shows it: if that is newer than what was written, and says otherwise, write it again."""
         uid = pod.metadata.uid
-        if uid in self._writing or uid not in self._told:
+        if uid in self._writing:  # it may be older than that, or newer: who knows when the answer is there
+            self._shown[uid] = pod
+            return
+        if uid not in self._told:
             return
         revision, status = self._told[uid]
         if int(pod.metadata.resource_version) > revision and _owned(pod.status) != _owned(status):
@@ -69,9 +73,13 @@ class Reporter:
                 known = await self._write_one(known or pod, pod, status)
                 if known is None:
                     self._latest.pop(uid, None)
-                    return
+                    self._told.pop(uid, None)
+                    break
         finally:
             del self._writing[uid]
+            shown = self._shown.pop(uid, None)
+        if shown:
+            self.seen(shown)
 
     async def _write_one(self, known: Pod, pod: Pod, status: PodStatus) -> Pod | None:
         """Write one status over the newest known version; the object as it then is, None where it is gone."""
@@ -114,8 +122,10 @@ class Reporter:
             return found if found.metadata.uid == pod.metadata.uid else None
 
 
-def _owned(status: PodStatus) -> dict[str, str]:
-    return {c.type: c.status for c in status.conditions if c.type in OWNED}
+def _owned(status: PodStatus) -> object:
+    """What of a status nobody but its node should say, as far as others act on it."""
+    containers = [(c.name, c.ready, c.restart_count) for c in status.container_statuses]
+    return status.phase, status.pod_ip, containers, {c.type: c.status for c in status.conditions if c.type in OWNED}
 
 
 def merged(status: PodStatus, known: Pod) -> list[PodCondition]:

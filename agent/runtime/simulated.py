@@ -147,6 +147,13 @@ class SimulatedRuntime:
             raise EngineError(f"Error response from daemon: No such container: {container_id}")
         return self._made[container_id]
 
+    def _unharmed(self, container_id: str) -> _Made:
+        """What is just being started, if nothing ended it meanwhile."""
+        made = self._get(container_id)
+        if made.dead.is_set():
+            raise EngineError(f"Error response from daemon: container {container_id} was killed while it started")
+        return made
+
     def _id(self) -> str:
         return f"{self._rng.getrandbits(256):064x}"
 
@@ -198,7 +205,7 @@ class SimulatedRuntime:
         """As `Runtime` says."""
         self._enter("start_sandbox")
         await self._take(self._pace.start)
-        made = self._get(sandbox.id)
+        made = self._unharmed(sandbox.id)
         made.value = replace(sandbox, running=True, pid=self._pid())
         return made.value
 
@@ -232,7 +239,7 @@ class SimulatedRuntime:
         """As `Runtime` says. A container whose sandbox is dead can't join it."""
         self._enter("start")
         await self._take(self._pace.start)
-        made = self._get(container_id)
+        made = self._unharmed(container_id)
         container, life = made.value, made.life
         assert isinstance(container, Container)  # sandboxes are born running
         home = self._made.get(container.sandbox_id)

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
+from agent.runtime.protocol import Container, Sandbox
+from agent.runtime.simulated import KILLED
 from kubeapi.client.client import Client
 from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
 from kubeapi.registry import load
 from naru.simulation.cluster import Cluster, Node
 from naru.simulation.deeds import EVERYBODY, Deed
-from naru.simulation.invariants.base import CONTROL_PLANE, DISK, Scene
+from naru.simulation.invariants.base import CONTROL_PLANE, DISK, Scene, is_ready
+from naru.simulation.node import Engine
 from naru.simulation.observer import Observer
 from naru.simulation.virtual import VirtualLoop
 from naru.simulation.wire import Weather, Wire
 
+T = TypeVar("T")
 FAIR = Weather()
-PLAIN = ("kill", "remove", "kill-sandbox", "unwell", "crash-loop")  # that a node has to notice at once
 SHAKEN = {"crash-server": CONTROL_PLANE, "slow-controllers": CONTROL_PLANE, "clock": CONTROL_PLANE, "disk-full": DISK}
 LONGEST_WAIT = (
     5.0  # seconds in which the turn of the event loop comes in which a process is to crash, or it crashes then
@@ -53,7 +56,7 @@ class Adversary:
         """One deed."""
         told, seconds = deed.arguments, deed.arguments.get("seconds", 0.0)
         node = self._cluster.nodes[told["node"]] if told.get("node", EVERYBODY) != EVERYBODY else None
-        if node and deed.name not in PLAIN:
+        if node:
             self._scene.trouble(node.name, self._scene.now + seconds)
         elif deed.name in SHAKEN:
             self._scene.trouble(SHAKEN[deed.name], self._scene.now + seconds)
@@ -75,6 +78,8 @@ class Adversary:
                 clock.skew = told["skew"]
                 self._scene.trouble(f"{node.name if node else 'server'}'s clock", self._scene.now + seconds)
                 self._later(seconds, lambda: setattr(clock, "skew", 0.0))
+            case "kill" | "remove" | "unwell" | "crash-loop" | "kill-sandbox":
+                self._strike(deed.name, told)
             case "overwrite":
                 self._spawn(self._overwrite(told))
             case "weather":
@@ -100,33 +105,46 @@ class Adversary:
                 self._later(seconds, engine.thawed.set)
             case "engine-errors" | "engine-full" | "events":
                 self._turn(engine.mischief, asdict(type(engine.mischief)()), told)
-            case "kill" | "remove" | "unwell" | "crash-loop":
-                if name == "crash-loop":
-                    self._turn(engine.mischief, asdict(type(engine.mischief)()), told)
-                if running := engine.running():
-                    victim = running[int(told["which"] * len(running))].id
-                    if name in ("kill", "crash-loop"):
-                        engine.kill(victim, told.get("code", 1), oom=told.get("oom", False))
-                    elif name == "remove":
-                        engine.lose(victim)
-                    else:
-                        engine.unwell.add(victim)
-                        self._later(seconds, lambda: engine.unwell.discard(victim))
-            case "kill-sandbox":
-                if sandboxes := engine.sandboxes():
-                    engine.kill(sandboxes[int(told["which"] * len(sandboxes))].id)
             case "partition":
                 node.wire.weather.cut = True
                 self._later(seconds, lambda: setattr(node.wire.weather, "cut", False))
             case _:
                 raise ValueError(f"no deed is called {name}")
 
-    async def _overwrite(self, told: dict[str, Any]) -> None:
-        """Somebody who may says whether a pod is ready: it is its node's to know better."""
-        if not (pods := self._scene.pods()):
+    def _strike(self, name: str, told: dict[str, Any]) -> None:
+        """Harm one of all containers, or sandboxes, that live: a node that is well has to notice at once."""
+        nodes = self._cluster.nodes
+        alive: list[tuple[Engine, Container | Sandbox]] = [
+            (node.engine, made)
+            for node in nodes
+            for made in (node.engine.sandboxes() if name == "kill-sandbox" else node.engine.running())
+        ]
+        if name == "unwell":  # of those that somebody asks, if there are any
+            alive = [(engine, made) for engine, made in alive if made.id in engine.asked] or alive
+        if not alive:
             return
-        meta = pods[int(told["which"] * len(pods))]["metadata"]
+        engine, victim = _chosen(alive, told)
+        match name:
+            case "remove":
+                engine.lose(victim.id)
+            case "unwell":
+                engine.unwell.add(victim.id)
+                self._later(told["seconds"], lambda: engine.unwell.discard(victim.id))
+            case "crash-loop":
+                self._turn(engine.mischief, asdict(type(engine.mischief)()), told)
+                engine.kill(victim.id, 1)
+            case _:
+                engine.kill(victim.id, told.get("code", KILLED), oom=told.get("oom", False))
+
+    async def _overwrite(self, told: dict[str, Any]) -> None:
+        """Somebody who may says of a pod what is its node's to say."""
+        pods = self._scene.pods()
+        if not (pods := [pod for pod in pods if is_ready(pod)] or pods):
+            return
+        meta = _chosen(pods, told)["metadata"]
         status = {"conditions": [{"type": "Ready", "status": "True" if told["ready"] else "False"}]}
+        if address := told["address"]:
+            status |= {"podIP": address, "podIPs": [{"ip": address}]}
         patch = {"metadata": {"uid": meta["uid"]}, "status": status}
         with contextlib.suppress(ApiError, OSError):
             await self._client.patch(
@@ -163,6 +181,10 @@ class Adversary:
         task = asyncio.get_running_loop().create_task(work, name="adversary")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _chosen(those: Sequence[T], told: dict[str, Any]) -> T:
+    return those[int(told["which"] * len(those))]
 
 
 def _set(what: object, values: dict[str, Any]) -> None:

@@ -161,6 +161,7 @@ class Cluster:
         self.clock = VirtualClock()
         self.server: _Server | None = None
         self.nodes = [Node(self, f"node-{n}") for n in range(nodes)]
+        self.fallen: BaseException | None = None  # why no control plane came up
         self.inside = Weather()  # between the controllers and their server
         self._line: Wire | None = None
         self._manager: Manager | None = None
@@ -191,6 +192,11 @@ class Cluster:
         """Start a control plane, unless one runs or starts."""
         if self.server is None and self._starting is None:
             self._starting = asyncio.get_running_loop().create_task(self._start_server(), name="control plane")
+            self._starting.add_done_callback(self._started)
+
+    def _started(self, starting: asyncio.Task[None]) -> None:
+        if not starting.cancelled() and (error := starting.exception()):
+            self.fallen = error
 
     async def _start_server(self) -> None:
         MACHINE.set(self.clock)

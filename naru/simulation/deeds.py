@@ -82,6 +82,7 @@ def _apply(rng: random.Random, at: float, name: str, nodes: int) -> Deed:
             "unavailable": rng.randint(0 if surge else 1, 2),
             "recreate": rng.random() < 0.25,
             "probe": rng.random() < 0.4,
+            "liveness": rng.random() < 0.3,
             "stubborn": rng.random() < 0.2,
         },
     )
@@ -90,6 +91,7 @@ def _apply(rng: random.Random, at: float, name: str, nodes: int) -> Deed:
 def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
     node, seconds, turns = rng.randrange(nodes), min(round(rng.expovariate(1 / SOON), 2), LATER), rng.randrange(200)
     anybody, skew = rng.randrange(-1, nodes), round(rng.choice((1, -1)) * 10 ** rng.uniform(0, 4), 1)
+    late = round(rng.uniform(0.05, 0.5), 2)
     bad = {"lost": 0.2, "unanswered": 0.2, "broken": 0.05, "delay": 1.0}
     kinds: tuple[tuple[int, str, dict[str, Any]], ...] = (
         (3, "crash-server", {"turns": turns, "seconds": seconds}),
@@ -99,17 +101,17 @@ def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
         (2, "engine-hangs", {"node": node, "seconds": seconds}),
         (2, "engine-errors", {"node": node, "fails": 0.3, "hangs": 0.1, "seconds": seconds}),
         (1, "engine-full", {"node": node, "full": True, "seconds": seconds}),
-        (2, "crash-loop", {"node": node, "which": rng.random(), "doomed": True, "seconds": round(seconds * 3, 2)}),
-        (3, "kill", {"node": node, "which": rng.random(), "code": rng.choice((0, 1, 137)), "oom": rng.random() < 0.3}),
-        (2, "kill-sandbox", {"node": node, "which": rng.random()}),
-        (1, "remove", {"node": node, "which": rng.random()}),
-        (2, "unwell", {"node": node, "which": rng.random(), "seconds": round(seconds * 3, 2)}),
-        (2, "overwrite", {"which": rng.random(), "ready": rng.random() < 0.2}),
+        (2, "crash-loop", {"which": rng.random(), "doomed": True, "seconds": round(seconds * 3, 2)}),
+        (3, "kill", {"which": rng.random(), "code": rng.choice((0, 1, 137)), "oom": rng.random() < 0.3}),
+        (2, "kill-sandbox", {"which": rng.random()}),
+        (1, "remove", {"which": rng.random()}),
+        (4, "unwell", {"which": rng.random(), "seconds": round(seconds * 3, 2)}),
+        (4, "overwrite", {"which": rng.random(), "ready": rng.random() < 0.2, "address": "192.0.2.9"}),
         (2, "partition", {"node": node, "seconds": round(seconds * 3, 2)}),
         (2, "weather", {"node": anybody, **bad, "seconds": seconds}),
         (3, "events", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),
         (2, "slow-watcher", {"delay": round(rng.uniform(0.1, 3), 2), "seconds": seconds}),
-        (3, "slow-controllers", {"delay": round(rng.uniform(0.05, 1), 2), "lost": 0.1, "seconds": seconds}),
+        (5, "slow-controllers", {"delay": rng.choice((0.01, 0.5)), "late": late, "lost": 0.1, "seconds": seconds}),
         (2, "disk-full", {"seconds": seconds}),
         (2, "clock", {"node": anybody, "skew": skew, "seconds": seconds}),
         (2, "compact", {}),

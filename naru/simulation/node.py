@@ -65,6 +65,7 @@ class Engine(SimulatedRuntime):
         self.thawed = asyncio.Event()  # not set: it hangs
         self.thawed.set()
         self.unwell: set[str] = set()  # containers that say so to whoever probes them
+        self.asked: set[str] = set()  # containers that were probed
         self.ended: dict[str, float] = {}  # when containers ended
         self.on_start: list[Callable[[Container], None]] = []  # told of each container that has just begun to live
 
@@ -96,6 +97,7 @@ class Engine(SimulatedRuntime):
         super()._end(container_id, exit_code, oom)
 
     def _well(self, container: Container, command: list[str]) -> ExecResult:
+        self.asked.add(container.id)
         return ExecResult(1 if container.id in self.unwell else 0)
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:

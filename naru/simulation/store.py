@@ -7,6 +7,8 @@ crash finds it in either state; a full disk refuses it with `StoreError`.
 from __future__ import annotations
 
 import asyncio
+import bisect
+import itertools
 import random
 from collections.abc import AsyncGenerator, Callable
 
@@ -44,7 +46,9 @@ class MemoryStore:
             raise Compacted(revision, self.revision)
         if self._sorted is None:
             self._sorted = sorted(self._entries)
-        return Page([self._entries[k] for k in self._sorted if k.startswith(prefix)], self.revision)
+        begin = bisect.bisect_left(self._sorted, prefix)
+        keys = itertools.takewhile(lambda key: key.startswith(prefix), self._sorted[begin:])
+        return Page([self._entries[key] for key in keys], self.revision)
 
     async def commit(self, key: str, expected: int, value: bytes | Callable[[int], bytes] | None) -> Entry:
         """As `Store` says."""

@@ -152,8 +152,9 @@ def _container(image: str, wanted: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {"name": "app", "image": image, "resources": {"requests": {"cpu": "1"}}}
     if wanted.get("stubborn"):
         made["args"] = [STUBBORN]
-    if wanted.get("probe"):
-        made["readinessProbe"] = {"exec": {"command": ["well"]}, "periodSeconds": 2, "failureThreshold": 2}
+    for asked, kind in (("probe", "readinessProbe"), ("liveness", "livenessProbe")):
+        if wanted.get(asked):
+            made[kind] = {"exec": {"command": ["well"]}, "periodSeconds": 2, "failureThreshold": 2}
     return made
 
 

@@ -36,12 +36,13 @@ class Leap(selectors.DefaultSelector):
         self.due: dict[asyncio.Future[None], int] = {}  # who waits for which turn
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now; if nothing is, `timeout` seconds have passed."""
+        """What is ready now; if nothing is, `timeout` seconds have passed. What comes from outside, if anything does, is
+        looked for while all wait: to ask the kernel in each turn took a twentieth of a story."""
         self.turns += 1
         for come in [come for come, turn in self.due.items() if turn <= self.turns] if self.due else ():
             del self.due[come]
             come.set_result(None)
-        if ready := super().select(0):
+        if timeout != 0 and (ready := super().select(0)):
             return ready
         if timeout is None:
             raise StuckError("everything waits for something that will not come")

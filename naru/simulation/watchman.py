@@ -49,10 +49,7 @@ class Watchman:
     def _committed(self, change: Change) -> None:
         scene, found = self.scene, orjson.loads(change.value)
         seen = Seen(change.type, change.key, change.revision, found, scene.objects.get(change.key))
-        if change.type == "DELETED":
-            scene.objects.pop(change.key, None)
-        else:
-            scene.objects[change.key] = found
+        scene.keep(change.key, None if change.type == "DELETED" else found)
         if change.key.startswith(SETS):
             scene.sets[found["metadata"]["uid"]] = found
         scene.uids.append(found["metadata"]["uid"])

@@ -20,12 +20,14 @@ PATIENCE = 10.0  # seconds after which a client gives up on a request
 
 @dataclass(slots=True)
 class Weather:
-    """How bad a wire is: chances by request or by chunk of a watch, and seconds of delay at most."""
+    """How bad a wire is: chances by request or by chunk of a watch, seconds of delay at most, and by how many more at most
+    a watch comes late."""
 
     lost: float = 0.0
     unanswered: float = 0.0
     broken: float = 0.0
     delay: float = DELAY
+    late: float = 0.0
     cut: bool = False
 
 
@@ -86,7 +88,7 @@ class Wire:
         try:
             async for chunk in stream:
                 if loop.time() > asked:
-                    await self._travel()
+                    await self._travel(self.weather.late)
                 else:  # it was under way already while the one before it came
                     self._connected()
                 asked = loop.time()
@@ -96,8 +98,8 @@ class Wire:
         finally:
             await stream.aclose()
 
-    async def _travel(self) -> None:
-        await asyncio.sleep(self._rng.uniform(0, self.weather.delay))
+    async def _travel(self, late: float = 0.0) -> None:
+        await asyncio.sleep(self._rng.uniform(0, self.weather.delay + late))
         self._connected()
 
     def _connected(self) -> None:

@@ -194,7 +194,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation("endpoints lead to what is not ready", "traffic", endpoints, "is_ready", lambda _: lambda pod: True),
     Mutation("a write is answered and not kept", "answered", Writer, "commit", _acknowledged_and_not_kept),
-    Mutation("a watch that is resumed leaves an event out", "watches", options, "revision", _resumed_at(+1)),
+    Mutation(
+        "a watch that is resumed leaves an event out", "watches or written off", options, "revision", _resumed_at(+1)
+    ),
     Mutation(
         "a watch that is resumed tells an event again", "watches", options, "revision", _resumed_at(-1), slow=True
     ),
@@ -247,7 +249,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a container is ready whatever its probe says",
-        "truth or traffic",
+        "truth or traffic or liveness",
         Streak,
         "verdict",
         lambda _: lambda self, probe: True,

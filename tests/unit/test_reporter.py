@@ -16,12 +16,15 @@ def pod(revision: str = "1") -> Pod:
 
 
 class Api:
-    """One pod; `gate` holds writes back, `fail` is raised once by the next write."""
+    """One pod; `gate` holds writes back, `answers` their answers once they are `kept`; `fail` is raised once by
+    the next write."""
 
     def __init__(self) -> None:
         self.pod, self.written = pod(), []
         self.gate, self.fail = asyncio.Event(), None
         self.gate.set()
+        self.kept, self.answers = asyncio.Event(), asyncio.Event()
+        self.answers.set()
 
     async def update_status(self, wanted: Pod) -> Pod:
         await self.gate.wait()
@@ -33,6 +36,8 @@ class Api:
         self.written.append(wanted.status)
         wanted.metadata.resource_version = str(int(wanted.metadata.resource_version) + 1)
         self.pod = wanted.clone()
+        self.kept.set()
+        await self.answers.wait()
         return wanted
 
     async def get(self, model: type, name: str, namespace: str) -> Pod:
@@ -125,3 +130,30 @@ async def test_a_status_that_a_full_disk_refuses_is_written_once_there_is_room(
     reporter.report(pod(), PodStatus(phase="Running"))
     await asyncio.wait_for(reporter.written("u"), 5)
     assert [s.phase for s in api.written] == ["Running"]
+
+
+async def test_what_others_wrote_while_a_status_was_on_its_way_is_set_right_once_that_is_there(
+    api: Api, reporter: Reporter
+) -> None:
+    api.answers.clear()
+    reporter.report(pod(), PodStatus(phase="Running", conditions=[PodCondition(type="Ready", status="True")]))
+    await asyncio.wait_for(api.kept.wait(), 5)
+    api.pod = pod("3")  # the answer will tell of revision 2
+    api.pod.status.conditions = [PodCondition(type="Ready", status="False")]
+    reporter.seen(api.pod.clone())
+    api.answers.set()
+    for _ in range(2):
+        await asyncio.wait_for(reporter.written("u"), 5)
+    assert [c.status for c in api.pod.status.conditions] == ["True"]
+
+
+@pytest.mark.parametrize("wrong", [{"phase": "Pending"}, {"pod_ip": "192.0.2.9"}])
+async def test_whatever_others_wrote_over_it_is_set_right(api: Api, reporter: Reporter, wrong: dict[str, str]) -> None:
+    status = PodStatus(phase="Running", pod_ip="10.244.0.2")
+    reporter.report(pod(), status)
+    await asyncio.wait_for(reporter.written("u"), 5)
+    api.pod = pod("3")
+    api.pod.status = status.model_copy(update=wrong)
+    reporter.seen(api.pod.clone())
+    await asyncio.wait_for(reporter.written("u"), 5)
+    assert (api.pod.status.pod_ip, api.pod.status.phase) == ("10.244.0.2", "Running")

@@ -7,7 +7,7 @@ from naru.simulation.invariants.parts import Fallen, WrittenOff
 from naru.simulation.invariants.placement import Capacity, Placed
 from naru.simulation.invariants.rollout import Available, Recreate, Surge
 from naru.simulation.invariants.traffic import Traffic
-from naru.simulation.invariants.truth import Truth
+from naru.simulation.invariants.truth import Liveness, Truth
 
 ALL: tuple[type[Invariant], ...] = (
     Revisions,
@@ -22,6 +22,7 @@ ALL: tuple[type[Invariant], ...] = (
     Recreate,
     Traffic,
     Truth,
+    Liveness,
     Fallen,
     WrittenOff,
 )

@@ -38,6 +38,7 @@ class Scene:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.objects: dict[str, Object] = {}  # by key
+        self._kinds: dict[str, dict[str, Object]] = {}  # the same, by the part of their keys that names their kind
         self.sets: dict[str, Object] = {}  # ReplicaSets by uid, also those that are gone: their pods may be there still
         self.uids: list[str] = [""]  # whose object each revision is
         self.held: set[str] = set()  # the keys of what its user holds by a finalizer
@@ -64,13 +65,21 @@ class Scene:
         """Whether for so long nobody has done anything to a place."""
         return self._troubled.get(place, -seconds) + seconds <= self.now
 
+    def keep(self, key: str, found: Object | None) -> None:
+        """An object is so from now on; None: it is gone."""
+        for objects in (self.objects, self._kinds.setdefault(kind_of(key), {})):
+            if found is None:
+                objects.pop(key, None)
+            else:
+                objects[key] = found
+
     def pods(self) -> list[Object]:
         """The pods in the API."""
         return [*self.under(PODS)]
 
     def under(self, prefix: str) -> Iterator[Object]:
-        """The objects whose keys begin so."""
-        return (found for key, found in self.objects.items() if key.startswith(prefix))
+        """The objects of a kind, by what their keys begin with."""
+        return iter(self._kinds.get(prefix, {}).values())
 
     def deployment_of(self, pod: Object) -> str:
         """The uid of the Deployment that a pod belongs to, by its ReplicaSet; empty without one."""
@@ -104,6 +113,12 @@ class Invariant:
     def say(self, what: str) -> None:
         """It does not hold."""
         self.scene.say(self.name, what)
+
+
+def kind_of(key: str) -> str:
+    """What the keys of an object's kind begin with."""
+    _, group, plural, _ = key.split("/", 3)
+    return f"/{group}/{plural}/"
 
 
 def is_active(pod: Object) -> bool:

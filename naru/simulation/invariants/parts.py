@@ -8,13 +8,17 @@ HEARD = 30.0  # seconds after any trouble in which a node has been heard of agai
 
 
 class Fallen(Invariant):
-    """An agent that falls over takes its node along: there is nothing that it may not survive."""
+    """There is nothing that an agent, or a control plane, may not survive."""
 
     name = "fallen"
 
     def ticked(self) -> None:
         """As `Invariant` says."""
-        for node in self.scene.cluster.nodes:
+        cluster = self.scene.cluster
+        if cluster.fallen is not None:
+            self.say(f"no control plane comes up: {cluster.fallen!r}")
+            cluster.fallen = None
+        for node in cluster.nodes:
             if node.fallen is not None:
                 self.say(f"the agent of {node.name} ended by itself: {node.fallen!r}")
                 node.fallen = None

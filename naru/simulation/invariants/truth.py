@@ -18,6 +18,7 @@ from naru.simulation.invariants.base import (
 )
 
 TRUTH = 10.0  # seconds from what happens in a container to the API; a probe needs some of them
+GRACE = 3.0  # seconds that a pod of a story has to end by itself
 AFTERMATH = 75.0  # seconds in which a node may still not know what it did not hear: its resync takes 60
 
 
@@ -26,7 +27,8 @@ class Able:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._could: dict[str, float] = {}  # by uid, when pods could answer last
+        self._met: dict[str, float] = {}  # by uid, when pods came
+        self._could: dict[str, float] = {}  # when they could answer last
         self._could_not: dict[str, float] = {}
 
     def look(self) -> dict[str, Object]:
@@ -40,18 +42,21 @@ class Able:
             if container.id not in node.engine.unwell or not _is_probed(pods.get(container.pod.uid))
         }
         for uid in pods:
+            self._met.setdefault(uid, scene.now)
             (self._could if uid in able else self._could_not)[uid] = scene.now
         return pods
 
     def silent(self, uid: str) -> float:
-        """For how many seconds a pod that could once answer could not; 0 for one that never could."""
-        now = self._scene.now
-        return now - self._could.get(uid, now)
+        """For how many seconds a pod could not answer."""
+        return self._since(self._could, uid)
 
     def answering(self, uid: str) -> float:
-        """For how many seconds a pod could answer without a pause; 0 for one that is new."""
+        """For how many seconds a pod could answer without a pause."""
+        return self._since(self._could_not, uid)
+
+    def _since(self, last: dict[str, float], uid: str) -> float:
         now = self._scene.now
-        return now - self._could_not.get(uid, now)
+        return now - last.get(uid, self._met.get(uid, now))
 
 
 class Truth(Invariant):
@@ -84,5 +89,28 @@ class Truth(Invariant):
                 self.say(f"{name} is said to be unready, though it has answered for {answering:.0f} s")
 
 
-def _is_probed(pod: Object | None) -> bool:
-    return pod is not None and any("readinessProbe" in container for container in pod["spec"]["containers"])
+class Liveness(Invariant):
+    """A container that fails its liveness probe does not live on."""
+
+    name = "liveness"
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._unwell: dict[str, float] = {}  # since when containers are
+
+    def ticked(self) -> None:
+        """As `Invariant` says."""
+        scene, pods = self.scene, {pod["metadata"]["uid"]: pod for pod in self.scene.pods()}
+        for node in scene.cluster.nodes:
+            for container in node.engine.running():
+                pod = pods.get(container.pod.uid)
+                if container.id not in node.engine.unwell or not pod or not _is_probed(pod, "livenessProbe"):
+                    self._unwell.pop(container.id, None)
+                elif is_active(pod) and scene.calm(node.name, AFTERMATH):
+                    since = self._unwell.setdefault(container.id, scene.now)
+                    if scene.now - since > TRUTH + GRACE:
+                        self.say(f"{container.pod.name} has been unwell for {scene.now - since:.0f} s, and still lives")
+
+
+def _is_probed(pod: Object | None, kind: str = "readinessProbe") -> bool:
+    return pod is not None and any(kind in container for container in pod["spec"]["containers"])
