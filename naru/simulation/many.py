@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -24,6 +25,7 @@ from naru.simulation.shrink import shrink
 from naru.simulation.story import Outcome, tell
 
 ORDER = {"PYTHONHASHSEED": "0"}  # sets of text have an order of their own in each process, unless this says which
+AHEAD = 2 * (os.cpu_count() or 1)  # stories that are asked for
 LIFE = 200  # stories that a process tells before another takes its place
 SOURCES = ("agent", "controlplane", "kubeapi", "naru")
 
@@ -64,10 +66,13 @@ def shrunk(seed: int, size: Size, deeds: list[Deed]) -> list[Deed]:
 
 
 def tell_all(pool: ProcessPoolExecutor, seeds: Iterable[int], size: Size) -> Iterator[Outcome]:
-    """The stories of these seeds, each as soon as it has come to its end."""
-    asked: list[Future[Outcome]] = [pool.submit(tell, seed, *size) for seed in seeds]
-    for done in as_completed(asked):
-        yield done.result()
+    """The stories of these seeds, each as soon as it has come to its end. Few are asked for ahead, so that what else the
+    pool is asked does not have to wait for all of them."""
+    left = iter(seeds)
+    asked: set[Future[Outcome]] = set()
+    while asked := asked | {pool.submit(tell, seed, *size) for seed in itertools.islice(left, AHEAD - len(asked))}:
+        done, asked = wait(asked, return_when=FIRST_COMPLETED)
+        yield from (outcome.result() for outcome in done)
 
 
 class Journal:
