@@ -195,6 +195,18 @@ async def test_created_container_turns_running(engine: Engine) -> None:
     assert (await engine.container()).phase == "running"
 
 
+async def test_a_container_that_nobody_waits_for_any_more_is_not_left_behind(engine: Engine) -> None:
+    await engine.listen()
+    sandbox = await engine.runtime.create_sandbox(SandboxSpec(engine.pod))
+    spec = ContainerSpec(engine.pod, "c", sandbox.id, IMAGE, entrypoint=FOREVER)
+    making = asyncio.create_task(engine.runtime.create_container(spec))
+    await asyncio.sleep(0)  # it begins
+    await asyncio.sleep(0)  # and so does the engine's call
+    making.cancel()
+    await engine.until("destroy")
+    assert await engine.runtime.observe(engine.pod.uid) == ([sandbox], [])
+
+
 async def test_a_container_that_somebody_removes_already_is_waited_for(engine: Engine) -> None:
     made = await engine.run()
     await asyncio.gather(*(engine.runtime.remove(made) for _ in range(4)))
