@@ -28,9 +28,7 @@ from naru.simulation.wire import Weather, Wire
 T = TypeVar("T")
 FAIR = Weather()
 SHAKEN = {"crash-server": CONTROL_PLANE, "slow-controllers": CONTROL_PLANE, "clock": CONTROL_PLANE, "disk-full": DISK}
-LONGEST_WAIT = (
-    5.0  # seconds in which the turn of the event loop comes in which a process is to crash, or it crashes then
-)
+LONGEST_WAIT = 5.0  # seconds in which the turn comes in which a process is to crash, or it crashes then
 
 
 class Adversary:

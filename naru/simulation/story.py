@@ -95,7 +95,7 @@ class _Story:
     async def _do_all(self) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._user.run(), name="user")
+            using = group.create_task(self._user.run(), name="user")
             for deed in self._deeds:
                 await asyncio.sleep(max(SETTLE + deed.at - loop.time(), 0))
                 if deed.name in USER:
@@ -104,6 +104,9 @@ class _Story:
                     await self._adversary.do(deed)
             await self._adversary.mended()
             self._user.ask(None)
+            await asyncio.wait({using}, timeout=REST)
+            if using.cancel():
+                self._scene.say("rest", f"{REST:.0f} s after the last fault its user still waits: {self._user.doing}")
 
     async def _rest(self, alarm: asyncio.Task[Any]) -> list[str]:
         loop = asyncio.get_running_loop()

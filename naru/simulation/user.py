@@ -29,6 +29,7 @@ class User:
     def __init__(self, client: Client, scene: Scene) -> None:
         self._client, self._scene = client, scene
         self.wanted: Wishes = {}
+        self.doing = ""
         self._asked: asyncio.Queue[Deed | None] = asyncio.Queue()
 
     def ask(self, deed: Deed | None) -> None:
@@ -38,6 +39,7 @@ class User:
     async def run(self) -> None:
         """Until there is nothing more to ask for."""
         while deed := await self._asked.get():
+            self.doing = str(deed).strip()
             match deed.name:
                 case "run":
                     name, grace = deed.arguments["pod"], 0 if deed.arguments.get("force") else None
