@@ -280,6 +280,9 @@ class _Steps:
             if seen.name not in self.known.ahead:  # an agent died between create and start: begin again
                 self.actions.append(Remove(seen.id))
             self.start(template, seen.attempt, seen.crashes)
+        elif seen.sandbox_id != self.sandbox.id and seen.started_at is None:  # its sandbox died before it could start
+            self.actions.append(Remove(seen.id))
+            self.start(template, seen.attempt, seen.crashes)
         elif seen.sandbox_id != self.sandbox.id and (init or self.pod.spec.restart_policy != "Never"):
             self.start(template, max(seen.attempt, newest) + 1, next_crashes(seen))
         elif restarts(self.pod, template, seen, init=init):

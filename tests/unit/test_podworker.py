@@ -369,6 +369,25 @@ def test_engine_that_was_away_is_caught_up_with(tmp_path: Path) -> None:
     virtually(story)
 
 
+def test_a_container_whose_sandbox_dies_while_it_starts_is_no_restart(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        start = world.runtime.start
+
+        async def start_late(container_id: str) -> None:
+            world.runtime.start = start  # type: ignore[method-assign]
+            (sandbox,), _ = await world.runtime.observe()
+            world.runtime.kill(sandbox.id)
+            await start(container_id)
+
+        world.runtime.start = start_late  # type: ignore[method-assign]
+        async with world.running(containers=[container()]):
+            assert (await world.run()).restart_count == 0
+            assert world.heard("SandboxChanged") and world.heard("Failed")
+
+    virtually(story)
+
+
 @pytest.mark.parametrize("step", [0, 86400, -86400])
 def test_sandbox_that_can_not_be_made_is_tried_again_with_pauses_whatever_the_clock_says(
     tmp_path: Path, step: int
