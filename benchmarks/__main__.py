@@ -73,6 +73,7 @@ async def many_pods(cluster: Cluster, engine: Engine) -> list[Row]:
         if turn:
             ended.append(await cluster.no_pods())
         took = await cluster.pods(MANY)
+        await cluster.weighed()
         if turn < MANY_ROUNDS:
             ours.append(took)
             floor.append(await asyncio.to_thread(engine.run_many, MANY))
@@ -90,6 +91,7 @@ async def heals(cluster: Cluster, engine: Engine) -> list[Row]:
     running, told, floor, policy = [], [], [], []
     for name in names:
         started, ready = await cluster.heal(name)
+        await cluster.weighed()
         running.append(started)
         told.append(ready)
         floor.append(await raw(engine.heal))
@@ -114,6 +116,7 @@ async def resident(cluster: Cluster, options: Options) -> list[Row]:
     """What the processes keep and use with many pods that do nothing."""
     say(f"{BUSY} pods, idle for {options.idle:.0f} s")
     await cluster.scale(BUSY)
+    await cluster.weighed()
     await asyncio.sleep(SETTLE)
     ours = {name: cluster.process(name) for name in ("server", "agent")}
     engine = processes.engine()

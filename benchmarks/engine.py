@@ -20,6 +20,8 @@ from typing import Any
 
 import docker
 
+from agent.runtime.inspections import shares_due
+
 IMAGE, COMMAND = "naru/base", ["sleep", "infinity"]
 PAUSE = "naru/pause:1"
 LABEL = "naru-bench"
@@ -143,6 +145,11 @@ class Engine:
         """Return once there is no container with a label any more, in whatever state."""
         while self.api.containers(all=True, quiet=True, filters={"label": [label]}):
             time.sleep(LOOK_EVERY)
+
+    def unweighed(self, label: str) -> bool:
+        """Whether one of Naru's containers with a label still waits for its CPU shares."""
+        rows = self.api.containers(quiet=True, filters={"label": [label]})
+        return any(shares_due(self.api.inspect_container(row["Id"])) for row in rows)
 
     def publish(self, image: str, command: list[str], port: int, published: int) -> tuple[str, str]:
         """A container on the engine's bridge, its port published on every address of the machine.
