@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.hardware.discovery import FRESH
-from benchmarks.engine import COMMAND, IMAGE, LOOK_EVERY, Engine, Events
+from benchmarks.engine import COMMAND, IMAGE, Engine, Events
 from kubeapi import registry
 from kubeapi.apps_v1.types import Deployment
 from kubeapi.client.client import Client
@@ -92,10 +92,8 @@ class Cluster:
             await asyncio.to_thread(_naru, "down", data_dir, "--delete-data")
 
     async def weighed(self) -> None:
-        """Until the containers have their CPU shares, which the agent gives once nothing is being started."""
-        async with asyncio.timeout(PATIENCE):
-            while await asyncio.to_thread(self._engine.unweighed, self._label):
-                await asyncio.sleep(LOOK_EVERY)
+        """Until the engine has nothing more of ours to do."""
+        await asyncio.to_thread(self._engine.wait_for_shares, self._label)
 
     async def settled(self) -> None:
         """Until the agent has told of its machine, for which it loads what nothing else here needs."""

@@ -146,10 +146,11 @@ class Engine:
         while self.api.containers(all=True, quiet=True, filters={"label": [label]}):
             time.sleep(LOOK_EVERY)
 
-    def unweighed(self, label: str) -> bool:
-        """Whether one of Naru's containers with a label still waits for its CPU shares."""
+    def wait_for_shares(self, label: str) -> None:
+        """Return once Naru's containers with a label have their CPU shares, which it gives when nothing is being started."""
         rows = self.api.containers(quiet=True, filters={"label": [label]})
-        return any(shares_due(self.api.inspect_container(row["Id"])) for row in rows)
+        while any(shares_due(self.api.inspect_container(row["Id"])) for row in rows):
+            time.sleep(LOOK_EVERY)
 
     def publish(self, image: str, command: list[str], port: int, published: int) -> tuple[str, str]:
         """A container on the engine's bridge, its port published on every address of the machine.
