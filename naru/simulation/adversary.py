@@ -20,7 +20,7 @@ from kubeapi.registry import load
 from naru.simulation.cluster import Cluster, Node
 from naru.simulation.deeds import EVERYBODY, Deed
 from naru.simulation.invariants.base import CONTROL_PLANE, DISK, Scene, is_ready
-from naru.simulation.node import Engine
+from naru.simulation.node import Engine, app_of
 from naru.simulation.observer import Observer
 from naru.simulation.virtual import VirtualLoop
 from naru.simulation.wire import Weather, Wire
@@ -126,13 +126,19 @@ class Adversary:
             case "remove":
                 engine.lose(victim.id)
             case "unwell":
-                engine.unwell.add(victim.id)
-                self._later(told["seconds"], lambda: engine.unwell.discard(victim.id))
+                assert isinstance(victim, Container)
+                whom = app_of(victim) if told["all"] else victim.id
+                for node in nodes:  # an id is one engine's only
+                    self._sicken(node.engine, whom, told["seconds"])
             case "crash-loop":
                 self._turn(engine.mischief, asdict(type(engine.mischief)()), told)
                 engine.kill(victim.id, 1)
             case _:
                 engine.kill(victim.id, told.get("code", KILLED), oom=told.get("oom", False))
+
+    def _sicken(self, engine: Engine, whom: str, seconds: float) -> None:
+        engine.unwell.add(whom)
+        self._later(seconds, lambda: engine.unwell.discard(whom))
 
     async def _overwrite(self, told: dict[str, Any]) -> None:
         """Somebody who may says of a pod what is its node's to say."""

@@ -16,6 +16,7 @@ NAMES = ("web", "was", "db")
 USER = ("apply", "scale", "roll", "delete", "run", "hold")
 EVERYBODY = -1  # for a deed's node: the control plane, or the user
 OFTEN, EACH = 2.5, 2.5  # seconds between two deeds of the adversary, and of the user
+FEW = 6  # kinds of fault in one story: where all come, each hides what another would show (swarm testing, Groce 2012)
 SOON, LATER = 8.0, 60.0  # after how many seconds a fault is mended, on the average and at most
 
 
@@ -36,9 +37,11 @@ def plan_deeds(rng: random.Random, nodes: int, seconds: float) -> list[Deed]:
     deeds, at, there = [_apply(rng, 0.0, NAMES[0], nodes)], 0.0, [NAMES[0]]
     while (at := at + rng.expovariate(1 / EACH)) < seconds:
         deeds.append(_of_user(rng, at, nodes, there))
-    at = 0.0
+    at, faults = 0.0, rng.sample([name for _, name, _ in _faults(rng, nodes)], FEW)
     while (at := at + rng.expovariate(1 / OFTEN)) < seconds:
-        deeds.append(_of_adversary(rng, at, nodes))
+        kinds = [kind for kind in _faults(rng, nodes) if kind[1] in faults]
+        _, name, arguments = rng.choices(kinds, [kind[0] for kind in kinds])[0]
+        deeds.append(Deed(at, name, arguments))
     return sorted(deeds, key=lambda deed: deed.at)
 
 
@@ -81,19 +84,20 @@ def _apply(rng: random.Random, at: float, name: str, nodes: int) -> Deed:
             "surge": surge,
             "unavailable": rng.randint(0 if surge else 1, 2),
             "recreate": rng.random() < 0.25,
-            "probe": rng.random() < 0.4,
+            "probe": rng.random() < 0.5,
             "liveness": rng.random() < 0.3,
             "stubborn": rng.random() < 0.2,
         },
     )
 
 
-def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
+def _faults(rng: random.Random, nodes: int) -> tuple[tuple[int, str, dict[str, Any]], ...]:
+    """All that an adversary may do next: how likely, what, and how."""
     node, seconds, turns = rng.randrange(nodes), min(round(rng.expovariate(1 / SOON), 2), LATER), rng.randrange(200)
     anybody, skew = rng.randrange(-1, nodes), round(rng.choice((1, -1)) * 10 ** rng.uniform(0, 4), 1)
     late = round(rng.uniform(0.05, 0.5), 2)
     bad = {"lost": 0.2, "unanswered": 0.2, "broken": 0.05, "delay": 1.0}
-    kinds: tuple[tuple[int, str, dict[str, Any]], ...] = (
+    return (
         (3, "crash-server", {"turns": turns, "seconds": seconds}),
         (3, "crash-agent", {"node": node, "turns": turns, "seconds": seconds}),
         (1, "reboot", {"node": node, "seconds": seconds}),
@@ -105,16 +109,14 @@ def _of_adversary(rng: random.Random, at: float, nodes: int) -> Deed:
         (3, "kill", {"which": rng.random(), "code": rng.choice((0, 1, 137)), "oom": rng.random() < 0.3}),
         (2, "kill-sandbox", {"which": rng.random()}),
         (1, "remove", {"which": rng.random()}),
-        (4, "unwell", {"which": rng.random(), "seconds": round(seconds * 3, 2)}),
+        (4, "unwell", {"which": rng.random(), "all": rng.random() < 0.5, "seconds": round(12 + seconds * 2, 2)}),
         (4, "overwrite", {"which": rng.random(), "ready": rng.random() < 0.2, "address": "192.0.2.9"}),
         (2, "partition", {"node": node, "seconds": round(seconds * 3, 2)}),
         (2, "weather", {"node": anybody, **bad, "seconds": seconds}),
         (3, "events", {"node": node, "lost": 0.3, "twice": 0.3, "late": 0.3, "seconds": seconds}),
         (2, "slow-watcher", {"delay": round(rng.uniform(0.1, 3), 2), "seconds": seconds}),
         (5, "slow-controllers", {"delay": rng.choice((0.01, 0.5)), "late": late, "lost": 0.1, "seconds": seconds}),
-        (2, "disk-full", {"seconds": seconds}),
+        (3, "disk-full", {"seconds": seconds}),
         (2, "clock", {"node": anybody, "skew": skew, "seconds": seconds}),
         (2, "compact", {}),
     )
-    _, name, arguments = rng.choices(kinds, [kind[0] for kind in kinds])[0]
-    return Deed(at, name, arguments)

@@ -64,7 +64,7 @@ class Engine(SimulatedRuntime):
         self._chance, self.mischief = chance, Mischief()
         self.thawed = asyncio.Event()  # not set: it hangs
         self.thawed.set()
-        self.unwell: set[str] = set()  # containers that say so to whoever probes them
+        self.unwell: set[str] = set()  # containers, or Deployments by name, that are so: who probes them hears of it
         self.asked: set[str] = set()  # containers that were probed
         self.ended: dict[str, float] = {}  # when containers ended
         self.on_start: list[Callable[[Container], None]] = []  # told of each container that has just begun to live
@@ -98,7 +98,11 @@ class Engine(SimulatedRuntime):
 
     def _well(self, container: Container, command: list[str]) -> ExecResult:
         self.asked.add(container.id)
-        return ExecResult(1 if container.id in self.unwell else 0)
+        return ExecResult(1 if self.is_unwell(container) else 0)
+
+    def is_unwell(self, container: Container) -> bool:
+        """Whether a container would say so to whoever probes it."""
+        return not self.unwell.isdisjoint((container.id, app_of(container)))
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         """As `Runtime` says; what comes late comes out of order."""
@@ -155,6 +159,11 @@ class Engine(SimulatedRuntime):
 
     def _happens(self, probability: float) -> bool:
         return probability > 0 and self._chance.random() < probability
+
+
+def app_of(container: Container) -> str:
+    """The Deployment of a story that a container belongs to."""
+    return container.pod.name.partition("-")[0]
 
 
 def _life_of(spec: ContainerSpec) -> Life:

@@ -232,18 +232,21 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a pod is forgotten before its containers have ended", "one copy or rest", plan, "_rest", _finishes_at_once
     ),
     Mutation("a pod that has gone keeps its address", "rest", SimulatedNetwork, "detach", _nothing),
-    Mutation("an agent is deaf to its engine", "truth or traffic", PodWorker, "hear", _silent, slow=True),
+    Mutation("an agent is deaf to its engine", "truth or traffic or rest", PodWorker, "hear", _silent, slow=True),
     Mutation("a node lets its lease run out", "written off", NodeKeeper, "_renew", _nothing, slow=True),
     Mutation(
         "a refused status is given up",
-        "rest",
+        "truth or rest",
         reporter,
         "passes",
         lambda _: lambda error: isinstance(error, OSError),
+        seeds=120,
         slow=True,
     ),
     Mutation("what others wrote over a status stays", "truth", Reporter, "seen", _silent, slow=True),
-    Mutation("a reconcile that failed is not tried again", "rest or maxSurge", Queue, "_retry", _silent, slow=True),
+    Mutation(
+        "a reconcile that failed is not tried again", "rest or maxSurge", Queue, "_retry", _silent, 120, slow=True
+    ),
     Mutation(
         "an informer misses every tenth change", "traffic or rest or maxSurge", Informer, "_set", _misses_every_tenth
     ),

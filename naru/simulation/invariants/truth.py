@@ -39,7 +39,7 @@ class Able:
             container.pod.uid
             for node in scene.cluster.nodes
             for container in node.engine.running()
-            if container.id not in node.engine.unwell or not _is_probed(pods.get(container.pod.uid))
+            if not (node.engine.is_unwell(container) and _is_probed(pods.get(container.pod.uid)))
         }
         for uid in pods:
             self._met.setdefault(uid, scene.now)
@@ -104,7 +104,7 @@ class Liveness(Invariant):
         for node in scene.cluster.nodes:
             for container in node.engine.running():
                 pod = pods.get(container.pod.uid)
-                if container.id not in node.engine.unwell or not pod or not _is_probed(pod, "livenessProbe"):
+                if not node.engine.is_unwell(container) or not pod or not _is_probed(pod, "livenessProbe"):
                     self._unwell.pop(container.id, None)
                 elif is_active(pod) and scene.calm(node.name, AFTERMATH):
                     since = self._unwell.setdefault(container.id, scene.now)
