@@ -1,12 +1,14 @@
 """Virtual time: an event loop that is at once where its next timer is, and a clock that tells that loop's time.
 
-What would run in a thread runs on the spot, so that nothing depends on which thread comes first.
+What would run in a thread runs on the spot, so that nothing depends on which thread comes first; and what is drawn by chance
+is drawn again the next time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
@@ -124,7 +126,18 @@ def _virtual_clockwork() -> Iterator[None]:
             module.datetime = real
 
 
+@contextlib.contextmanager
+def _known_chance() -> Iterator[None]:
+    """What is drawn from the source of chance that all modules share is the same each time until the block ends."""
+    kept = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(kept)
+
+
 def virtually(story: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run a story in virtual time."""
-    with _virtual_clockwork(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with _virtual_clockwork(), _known_chance(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(story())

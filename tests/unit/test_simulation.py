@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -98,6 +99,13 @@ def test_a_story_that_asks_without_a_pause_says_so() -> None:
 
     with pytest.raises(StuckError):
         virtually(busy)
+
+
+def test_what_is_drawn_by_chance_is_drawn_again() -> None:
+    async def story() -> float:
+        return random.random()
+
+    assert virtually(story) == virtually(story)
 
 
 def test_a_turn_of_the_loop_comes_though_all_wait_for_time() -> None:
