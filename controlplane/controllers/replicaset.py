@@ -29,7 +29,7 @@ from kubeapi.errors import ApiError
 from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.selectors import matches
 
-BURST = 500
+BURST, AT_ONCE = 500, 16
 _FORGET = timedelta(minutes=5)
 
 
@@ -54,12 +54,13 @@ def plan(rs: ReplicaSet, pods: Sequence[Pod]) -> Step:
 
 
 def batches(total: int, first: int = 1) -> Iterator[int]:
-    """Slow start: 1, 2, 4, ... so that a template nobody accepts is refused once, not hundreds of times."""
+    """Slow start: 1, 2, 4, ... so that a template nobody accepts is refused once, not hundreds of times. More than AT_ONCE
+    are created no sooner, and each takes memory while it is on its way."""
     size = first
     while total > 0:
         yield min(size, total)
         total -= size
-        size *= 2
+        size = min(size * 2, AT_ONCE)
 
 
 def next_status(
