@@ -224,7 +224,8 @@ class Writer:
 
         def encoded(revision: int) -> bytes:
             value["metadata"]["resourceVersion"] = str(revision)
-            return bytes(memoryview(orjson.dumps(value)))  # a copy: orjson's own take three times the room that they need
+            # A copy, because orjson's own bytes take three times the room that they need.
+            return bytes(memoryview(orjson.dumps(value)))
 
         return await self.store.commit(target.key, expected, encoded)
 
