@@ -12,6 +12,7 @@ import functools
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,6 +24,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.routing import Route
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 
 from controlplane.apiserver import authorization
 from controlplane.apiserver.authentication import ANONYMOUS, Anyone, Who, impersonated
@@ -39,8 +41,8 @@ from kubeapi.errors import ApiError, bad_request
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
-DATE_EVERY = 1.0
 GRACE = 2
+IDLE = 20  # seconds that a connection is kept for a next request: a node's heartbeat, each 10 s, needs no new handshake
 BACKLOG = 512
 
 
@@ -197,6 +199,19 @@ def unix_socket(path: Path) -> socket.socket:
     return sock
 
 
+class Dated(ServerState):
+    """What uvicorn's connections share, with the date told when a response wants it: uvicorn's own is kept by a timer."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of every response."""
+        return [(b"date", formatdate(usegmt=True).encode())]
+
+    @default_headers.setter
+    def default_headers(self, _: object) -> None:
+        pass
+
+
 class Listener(uvicorn.Server):
     """uvicorn's server inside someone else's loop, behind a gate: signals are left to the process."""
 
@@ -214,10 +229,12 @@ class Listener(uvicorn.Server):
                 ws_per_message_deflate=False,
                 ws_ping_interval=30,
                 ws_ping_timeout=60,
+                timeout_keep_alive=IDLE,
                 timeout_graceful_shutdown=GRACE,
             )
         )
         self._behind, self._ending = (sock, tls, limits), asyncio.Event()
+        self.server_state = Dated()
 
     async def startup(self, sockets: object = None) -> None:
         """Accept connections."""
@@ -238,12 +255,8 @@ class Listener(uvicorn.Server):
         self._ending.set()
 
     async def main_loop(self) -> None:
-        """Keep the date that responses tell; uvicorn's own would look ten times a second whether to stop."""
-        while not self._ending.is_set():
-            await self.on_tick(0)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DATE_EVERY):
-                    await self._ending.wait()
+        """Sleep until `stop`; uvicorn's own would look ten times a second."""
+        await self._ending.wait()
 
 
 class Sockets(WebSocketsSansIOProtocol):

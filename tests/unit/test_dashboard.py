@@ -7,7 +7,8 @@ import json
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -96,6 +97,8 @@ async def test_without_a_session_every_path_says_how_to_get_one_and_shows_nothin
         answer = await served.ask("GET", f"/dashboard/{path}", cookie)
         assert answer.status == 401
         assert await answer.text() == files.LOGIN
+        told = parsedate_to_datetime(answer.headers["date"])
+        assert abs((datetime.now(UTC) - told).total_seconds()) < 60
 
 
 @pytest.mark.parametrize("path", ["/api/v1/pods", "/dashboard/watch?of=/api/v1/pods", "/dashboard/codes", "/apis"])
