@@ -15,6 +15,7 @@ import gc
 import logging
 import math
 import multiprocessing
+import os
 import pathlib
 import random
 import resource
@@ -27,6 +28,7 @@ from typing import NamedTuple
 
 import structlog
 
+from benchmarks import processes
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.authentication import ADMIN
 from controlplane.apiserver.bootstrap import bootstrap
@@ -154,7 +156,7 @@ def _resident() -> float:
     """KB that this process keeps, once it has given back what it can."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1024
+    return 1024 * processes.memory(os.getpid()).rss
 
 
 def once(pods: int, profile: cProfile.Profile | None = None) -> Measured:

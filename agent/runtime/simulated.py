@@ -241,7 +241,7 @@ class SimulatedRuntime:
         await self._take(self._pace.start)
         made = self._unharmed(container_id)
         container, life = made.value, made.life
-        assert isinstance(container, Container)  # sandboxes are born running
+        assert isinstance(container, Container)  # sandboxes have `start_sandbox`
         home = self._made.get(container.sandbox_id)
         error = life.error
         if home is None or home.dead.is_set():

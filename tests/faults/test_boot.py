@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.booted import UNITS, Booted, booted
+from tests.faults.conftest import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(240)]
 WHERE = '/var/lib/a 100% "naru" \\ $HOME'  # a name that a unit has to quote
@@ -31,12 +31,6 @@ MINE = f"{UNITS}/naru-mine.service"
 def machine() -> Iterator[Booted]:
     with booted() as made:
         yield made
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():  # each look is a command, which takes its time
-        assert time.monotonic() < deadline
 
 
 def test_a_cluster_comes_back_with_its_machine_and_with_its_processes_until_naru_down(machine: Booted) -> None:

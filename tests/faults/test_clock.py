@@ -11,13 +11,14 @@ import platform
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+import yaml
 
 from tests.e2e.conftest import Cluster, free_port
+from tests.faults.conftest import until
 from tests.faults.test_engine import available, condition, restarts
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(600)]
@@ -104,29 +105,10 @@ def told(turned: Turned) -> Iterator[list[str]]:
         reading.join()
 
 
-def until(holds: Callable[[], Any], seconds: float = SOON) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():  # most looks are commands, which take their time
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def one_pod(name: str) -> str:
     """A pod like those of the deployment."""
-    template = next(line for line in APP.splitlines() if "readinessProbe" in line)
-    return f"""
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}}}
-spec:
-  terminationGracePeriodSeconds: 1
-  containers:
-  - name: app
-    image: naru/base
-    imagePullPolicy: IfNotPresent
-    command: [sleep, infinity]
-{template.removeprefix("    ")}
-"""
+    spec = yaml.safe_load(APP)["spec"]["template"]["spec"]
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 
 
 def token_is_good(cluster: Turned) -> bool:
@@ -150,7 +132,7 @@ def test_a_clock_that_is_set_by_hours_under_a_cluster_changes_times_of_day_and_n
     for number, offset in enumerate(("+2h", "+0", "-2h", "+0")):
         turned.turn(offset)
         turned.kubectl("create", "configmap", f"at-{number}")
-        until(lambda wanted=f"configmap/at-{number}": wanted in told)
+        until(lambda wanted=f"configmap/at-{number}": wanted in told, SOON)
         turned.kubectl("apply", "-f", "-", stdin=one_pod(f"one-{number}"))
         turned.kubectl("wait", "--for=condition=Ready", f"pod/one-{number}", f"--timeout={SOON}s")
         (mine,) = turned.containers(f"label=naru.dev/pod.name=one-{number}", "label=naru.dev/container=app")

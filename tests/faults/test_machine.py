@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.conftest import Cluster
 from tests.e2e.test_crash import APP
 from tests.engines import Engine
+from tests.faults.conftest import until
 from tests.faults.test_engine import available, nodes_turn, restarts
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(500)]
@@ -57,12 +58,6 @@ def app(apart: Cluster) -> Cluster:
 def events(cluster: Cluster, reason: str) -> list[str]:
     items = json.loads(cluster.kubectl("get", "events", "-A", "-o", "json").stdout)["items"]
     return [event["message"] for event in items if event["reason"] == reason]
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():  # each look is a command, which takes its time
-        assert time.monotonic() < deadline
 
 
 def test_a_machine_that_slept_for_two_minutes_loses_nothing(app: Cluster, engine: Engine) -> None:
