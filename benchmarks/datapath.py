@@ -102,6 +102,7 @@ def main() -> int:
     if os.geteuid() != 0:
         print("benchmarks.datapath needs root: a cluster of Naru does", file=sys.stderr)
         return 1
+    wrk.require()
     logging.disable(logging.WARNING)
     asyncio.run(bench(options))
     return 0

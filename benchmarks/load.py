@@ -145,7 +145,9 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.load", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=5, help="for each line (%(default)s)")
-    asyncio.run(bench(parser.parse_args().seconds))
+    options = parser.parse_args()
+    wrk.require()
+    asyncio.run(bench(options.seconds))
     return 0
 
 

@@ -7,7 +7,9 @@ wrk's own, in milliseconds.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -43,6 +45,12 @@ class Load(NamedTuple):
     def rate(self) -> float:
         """Requests a second."""
         return self.requests / self.seconds
+
+
+def require() -> None:
+    """End the program with what to do when there is no wrk."""
+    if not shutil.which("wrk"):
+        sys.exit("wrk makes this bench's load: apt-get install wrk")
 
 
 def run(

@@ -81,13 +81,15 @@ class Scene:
         """The objects of a kind, by what their keys begin with."""
         return iter(self._kinds.get(prefix, {}).values())
 
+    def set_of(self, pod: Object) -> str:
+        """The uid of the ReplicaSet that a pod belongs to; empty without one."""
+        references = pod["metadata"].get("ownerReferences", ())
+        return next((str(reference["uid"]) for reference in references if reference["uid"] in self.sets), "")
+
     def deployment_of(self, pod: Object) -> str:
         """The uid of the Deployment that a pod belongs to, by its ReplicaSet; empty without one."""
-        for reference in pod["metadata"].get("ownerReferences", ()):
-            owner = self.sets.get(reference["uid"], {})
-            for parent in owner.get("metadata", {}).get("ownerReferences", ()):
-                return str(parent["uid"])
-        return ""
+        owner = self.sets.get(self.set_of(pod), {})
+        return next((str(parent["uid"]) for parent in owner.get("metadata", {}).get("ownerReferences", ())), "")
 
 
 class Invariant:

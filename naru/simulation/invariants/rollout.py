@@ -1,11 +1,14 @@
 """A Deployment under way: never more pods than maxSurge lets come, nor fewer ready ones than maxUnavailable lets go.
 
 A controller acts on what it has heard of: for LAG seconds it may still go by an earlier spec, or count on a pod that was
-ready then (where nothing can be written, for longer). What the adversary or an eviction takes is not a controller's doing.
+ready then (where nothing can be written, for longer). A Deployment counts what it has asked its ReplicaSets for, as in
+Kubernetes: a pod that its ReplicaSet is to let go makes room before it goes. What the adversary or an eviction takes is not
+a controller's doing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from naru.simulation.invariants.base import (
@@ -13,6 +16,7 @@ from naru.simulation.invariants.base import (
     DISK,
     NODES,
     PODS,
+    SETS,
     Invariant,
     Object,
     Scene,
@@ -68,11 +72,36 @@ class Surge(Rollout):
 
     name = "maxSurge"
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._before: dict[str, list[tuple[float, int]]] = {}  # by ReplicaSet: how many it was asked for, and until when
+
+    def committed(self, seen: Seen) -> None:
+        """As `Invariant` says."""
+        if seen.key.startswith(SETS) and seen.before:
+            was = self._before.setdefault(seen.object["metadata"]["uid"], [])
+            was[:] = [*self._recently(was), (self.scene.now, seen.before["spec"]["replicas"])]
+        super().committed(seen)
+
     def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
         """As `Rollout` says."""
-        count, most = sum(map(is_active, pods)), max(bounds.most for bounds in recent)
-        if seen.type == "ADDED" and count > most:
+        if seen.type != "ADDED":
+            return
+        of_sets = Counter(self.scene.set_of(pod) for pod in pods if is_active(pod))
+        own = self.scene.set_of(seen.object)
+        count = sum(self._kept(uid, number, uid == own) for uid, number in of_sets.items())
+        most = max(bounds.most for bounds in recent)
+        if count > most:
             self.say(f"{seen.key}: {count} pods of its Deployment, {most} allowed")
+
+    def _kept(self, uid: str, pods: int, made: bool) -> int:
+        """How many of a ReplicaSet's pods count: none that it is to let go, unless it made more than it was ever asked for."""
+        asked: int = self.scene.sets[uid]["spec"]["replicas"]
+        lately = max([asked, *(replicas for _, replicas in self._recently(self._before.get(uid, [])))])
+        return pods if made and pods > lately else min(pods, asked)
+
+    def _recently(self, was: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        return [(until, replicas) for until, replicas in was if until > self.scene.now - LAG]
 
 
 class Available(Rollout):
