@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from agent.environment import ConfigError, amount, expand
 from agent.hostfiles import hostname
+from agent.plan import stop_seconds
 from agent.runtime.protocol import ContainerSpec, Image, Mount, PodRef, Resources, SandboxSpec, Security
 from agent.status import full_name
 from kubeapi.core_v1.types import Container, Pod
@@ -122,9 +123,3 @@ def container_spec(
         stop_seconds=stop_seconds(pod),
         message_path=message_path,
     )
-
-
-def stop_seconds(pod: Pod) -> int:
-    """The pod's grace, where neither its deletion nor a probe says another."""
-    wanted = pod.spec.termination_grace_period_seconds
-    return 30 if wanted is None else wanted

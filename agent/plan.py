@@ -4,7 +4,8 @@ The order of the kubelet: a sandbox first; then init containers one after the ot
 restartPolicy Always, counts as done once started); then all app containers. A dead container is replaced by its restart
 policy: the first time at once, then after 10 s doubling to 5 min, forgotten after it once ran 10 minutes. A dead sandbox
 takes its containers with it. A pod that is deleted, over its deadline or done is brought to rest: containers end before
-their sidecars, and everything is dead before anything is removed.
+their sidecars, and everything is dead before anything is removed. Only of a pod that the API has forgotten, and that gives
+no grace, all is removed at once.
 """
 
 from __future__ import annotations
@@ -108,14 +109,14 @@ class StopSandbox:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Remove from the engine what is dead, or a sandbox in which nothing lives."""
+    """Remove from the engine a container or a sandbox, dead or alive."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing of the pod is left to stop: clean up and let the API forget it."""
+    """Once all of the pod is removed: clean up and let the API forget it. The last action of its last plan."""
 
 
 Action = CreateSandbox | StartContainer | KillContainer | StopSandbox | Remove | Finish
@@ -127,6 +128,18 @@ class Plan:
 
     actions: tuple[Action, ...] = ()
     wake_at: datetime | None = None
+
+
+def stop_seconds(pod: Pod) -> int:
+    """The pod's grace, where neither its deletion nor a probe says another."""
+    wanted = pod.spec.termination_grace_period_seconds
+    return 30 if wanted is None else wanted
+
+
+def grace_of(pod: Pod) -> int:
+    """The seconds that it has to end: its deletion's, or its own."""
+    asked = pod.metadata.deletion_grace_period_seconds
+    return stop_seconds(pod) if asked is None else asked
 
 
 def is_sidecar(template: ContainerTemplate) -> bool:
@@ -204,6 +217,8 @@ def finished(pod: Pod, observed: Observed) -> str:
 def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
     """The next actions for the pod."""
     deleted = known.gone or pod.metadata.deletion_timestamp is not None
+    if known.gone and grace_of(pod) == 0:
+        return _removal(observed)
     if deleted or finished(pod, observed) or past_deadline(pod, now):
         return _rest(pod, observed, remove=deleted)
     if not known.volumes_ready:
@@ -329,6 +344,9 @@ def _rest(pod: Pod, observed: Observed, *, remove: bool) -> Plan:
             return Plan((KillContainer(running[name].id, name, f"Stopping container {name}"),))
     if not remove:
         return Plan(tuple(StopSandbox(s.id) for s in observed.sandboxes if s.running))
-    if observed.containers or observed.sandboxes:
-        return Plan((*(Remove(c.id) for c in observed.containers), *(Remove(s.id) for s in observed.sandboxes)))
-    return Plan((Finish(),))
+    return _removal(observed)
+
+
+def _removal(observed: Observed) -> Plan:
+    """All of the pod is to go."""
+    return Plan((*(Remove(c.id) for c in observed.containers), *(Remove(s.id) for s in observed.sandboxes), Finish()))

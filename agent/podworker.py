@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -19,10 +19,10 @@ import structlog
 from agent import hooks
 from agent import plan as planner
 from agent.causes import Causes
-from agent.containers import ref_of, sandbox_spec, stop_seconds
+from agent.containers import ref_of, sandbox_spec
 from agent.network.protocol import NetworkError, host_ports_of
 from agent.parts import Parts
-from agent.plan import Known, Observed, Waiting
+from agent.plan import Known, Observed, Waiting, grace_of
 from agent.probes import Probes
 from agent.runtime.protocol import EngineDownError, EngineError, RuntimeEvent, Sandbox
 from agent.starter import NotStartedError, Starter, field_path, template_of
@@ -145,10 +145,8 @@ class PodWorker:
         known = await self._learn(pod, observed)
         planned = planner.plan(pod, observed, known, self._parts.clock.now())
         await self._tell(pod, observed, known)
-        if planned.actions == (planner.Finish(),):
-            await self._parts.network.detach(pod.metadata.uid)
-            await self._parts.volumes.remove(pod.metadata.uid)
-            await self._finish(pod)
+        if planned.actions[-1:] == (planner.Finish(),):
+            await self._clear(pod, observed, planned.actions[:-1])
             return True
         acted = [await self._act(pod, observed, action) for action in planned.actions]
         if not any(acted):
@@ -267,6 +265,17 @@ class PodWorker:
                 await self._parts.runtime.remove(container_id)
         return True
 
+    async def _clear(self, pod: Pod, observed: Observed, removals: Sequence[planner.Action]) -> None:
+        """Have nothing of the pod left, here and then in the API."""
+        for container in observed.containers:
+            if container.phase == "running":
+                self._say_of(container.name, "Normal", "Killing", f"Stopping container {container.name}")
+                await self._parts.network.drain(pod.metadata.uid)
+        removing = (self._act(pod, observed, action) for action in removals)
+        await asyncio.gather(*removing, self._parts.network.detach(pod.metadata.uid))
+        await self._parts.volumes.remove(pod.metadata.uid)
+        await self._finish(pod)
+
     async def _create_sandbox(self, pod: Pod, observed: Observed, attempt: int) -> None:
         ip, retry = "", None
         if attempt:
@@ -338,10 +347,10 @@ class PodWorker:
         task.add_done_callback(lambda _: self._killed(container_id, task))
 
     def _grace(self, pod: Pod, container_id: str) -> float:
-        wanted = pod.metadata.deletion_grace_period_seconds
-        if wanted is None and container_id in self._probes.failed:
-            wanted = self._probes.grace.get(container_id)
-        return float(stop_seconds(pod) if wanted is None else wanted)
+        asked = None
+        if pod.metadata.deletion_grace_period_seconds is None and container_id in self._probes.failed:
+            asked = self._probes.grace.get(container_id)
+        return float(grace_of(pod) if asked is None else asked)
 
     async def _end(self, pod: Pod, container_id: str, name: str, grace: float) -> None:
         """No new traffic, the preStop hook, the stop signal; and after the grace the end."""

@@ -11,12 +11,10 @@ import asyncio
 import contextlib
 import os
 import platform
-import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -27,6 +25,7 @@ from agent.runtime import pause
 from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
 from agent.runtime.docker_logs import read_logs
+from agent.runtime.docker_options import container_options, sandbox_options
 from agent.runtime.inspections import LABEL, Inspections, image_of, is_ours, listed_of, shares_due
 from agent.runtime.protocol import (
     Container,
@@ -39,28 +38,17 @@ from agent.runtime.protocol import (
     Image,
     ImageNotFoundError,
     Listed,
-    Mount,
-    PodRef,
     RuntimeEvent,
     Sandbox,
     SandboxSpec,
 )
 from agent.runtime.weights import Weights
 
-CPU_PERIOD = 100_000
-CAP_SYS_RESOURCE = 24
 CONFLICT = 409
 T = TypeVar("T")
 
 
-def _lowest_oom_score() -> int:
-    """The lowest oom_score_adj that may be asked for: below 0 the kernel wants CAP_SYS_RESOURCE, or no process starts."""
-    held = re.search(r"^CapEff:\s*([0-9a-f]+)", Path("/proc/self/status").read_text(), re.M)
-    return -1000 if held and int(held[1], 16) >> CAP_SYS_RESOURCE & 1 else 0
-
-
 AT_ONCE = max(6, 3 * (os.cpu_count() or 1))  # calls: more make nothing faster, and starve the pods that run meanwhile
-LOWEST_OOM_SCORE = _lowest_oom_score()
 
 
 class DockerRuntime:
@@ -160,40 +148,18 @@ class DockerRuntime:
 
     # Sandboxes and containers
 
-    def _labels(self, pod: PodRef, kind: str, attempt: int, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        told = {"cluster": self.cluster, "kind": kind, "pod.namespace": pod.namespace, "pod.name": pod.name}
-        told |= {"pod.uid": pod.uid, "attempt": str(attempt), **(more or {})}
-        return {LABEL + key: value for key, value in told.items()}
-
     async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
         """Create a sandbox; containers may be created in it at once. One of the same attempt left half made is replaced."""
         await self._ensure_pause()
-        name = f"naru_{self.cluster}_{spec.pod.namespace}_{spec.pod.name}_{spec.pod.uid}_{spec.attempt}"
 
         def make(c: Any) -> str:
-            host = c.create_host_config(
-                network_mode=spec.network,
-                ipc_mode="host" if spec.host_ipc else "shareable",
-                pid_mode="host" if spec.host_pid else None,
-                sysctls=dict(spec.sysctls) or None,
-                security_opt=["no-new-privileges"],
-                oom_score_adj=max(-998, LOWEST_OOM_SCORE),
-                shm_size="64m",
-            )
-            options = {
-                "name": name,
-                "hostname": spec.hostname if spec.network != "host" else None,
-                # The kernel's loopback is all it gets; the engine's own network `none` would double the time of its start.
-                "network_disabled": spec.network == "none",
-                "labels": self._labels(spec.pod, "sandbox", spec.attempt),
-                "host_config": host,
-            }
+            options = sandbox_options(self.cluster, spec, c.create_host_config)
             try:
                 made = c.create_container(pause.IMAGE, **options)
             except APIError as e:
                 if e.status_code != CONFLICT:
                     raise
-                c.remove_container(name, force=True, v=True)
+                c.remove_container(options["name"], force=True, v=True)
                 made = c.create_container(pause.IMAGE, **options)
             return str(made["Id"])
 
@@ -224,48 +190,11 @@ class DockerRuntime:
 
     async def create_container(self, spec: ContainerSpec) -> str:
         """Create a container in its pod's sandbox; start it with `start`."""
-        name = f"naru_{self.cluster}_{spec.pod.namespace}_{spec.pod.name}_{spec.pod.uid}_{spec.name}_{spec.attempt}"
-        more = {"container": spec.name, "sandbox": spec.sandbox_id, "crashes": str(spec.crashes)}
-        more |= {"message": spec.message_path, "cpu-shares": str(spec.resources.cpu_shares)}
-        joined = f"container:{spec.sandbox_id}"
-        r, s = spec.resources, spec.security
 
         def make(c: Any) -> str:
-            host = c.create_host_config(
-                network_mode=joined,
-                ipc_mode=joined,
-                pid_mode="host" if spec.host_pid else joined if spec.share_pids else None,
-                binds=[_bind(m) for m in spec.mounts],
-                cpu_quota=r.cpu_quota or None,
-                cpu_period=CPU_PERIOD if r.cpu_quota else None,
-                mem_limit=r.memory or None,
-                memswap_limit=r.memory or None,
-                oom_score_adj=max(r.oom_score_adj, LOWEST_OOM_SCORE),
-                privileged=s.privileged,
-                read_only=s.read_only_root,
-                cap_add=list(s.add_capabilities) or None,
-                cap_drop=list(s.drop_capabilities) or None,
-                group_add=list(s.groups) or None,
-                security_opt=["no-new-privileges"] if s.no_new_privileges else None,
-                log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+            return str(
+                c.create_container(spec.image, **container_options(self.cluster, spec, c.create_host_config))["Id"]
             )
-            made = c.create_container(
-                spec.image,
-                command=list(spec.args) or None,
-                entrypoint=list(spec.entrypoint) or None,
-                name=name,
-                environment=list(spec.env),
-                working_dir=spec.working_dir or None,
-                user=s.user or None,
-                labels=self._labels(spec.pod, "container", spec.attempt, more),
-                host_config=host,
-                stdin_open=spec.stdin,
-                tty=spec.tty,
-                stop_signal=spec.stop_signal or None,
-                stop_timeout=spec.stop_seconds,
-                healthcheck={"test": ["NONE"]},
-            )
-            return str(made["Id"])
 
         return await self._undone_if_cancelled(make)
 
@@ -467,9 +396,3 @@ async def _threaded(stream: Any, close: Callable[[], None]) -> AsyncGenerator[An
     finally:
         with contextlib.suppress(OSError, DockerException, AttributeError):  # it may be closed already
             close()
-
-
-def _bind(mount: Mount) -> str:
-    """A mount as the engine takes it. A new volume stays empty: the engine would fill it with what the image has there."""
-    options = ["ro" if mount.read_only else "rw", mount.propagation, "nocopy" if mount.volume else ""]
-    return f"{mount.source}:{mount.target}:{','.join(filter(None, options))}"

@@ -109,8 +109,16 @@ def test_deleted_pod_ends_before_it_is_removed() -> None:
     gone = pod(deleted=True)
     kill = KillContainer("c0", "c", "Stopping container c")
     assert plan(gone, Observed((SANDBOX,), (RUNNING,)), READY, NOW).actions == (kill,)
-    assert plan(gone, Observed((SANDBOX,), (dead(),)), READY, NOW).actions == (Remove("c0"), Remove("s0"))
+    assert plan(gone, Observed((SANDBOX,), (dead(),)), READY, NOW).actions == (Remove("c0"), Remove("s0"), Finish())
     assert plan(gone, Observed(), READY, NOW).actions == (Finish(),)
+
+
+@pytest.mark.parametrize(("grace", "at_once"), [(0, True), (1, False)])
+def test_a_pod_that_the_api_forgot_is_removed_at_once_only_without_grace(grace: int, at_once: bool) -> None:
+    forgotten = pod()
+    forgotten.spec.termination_grace_period_seconds = grace
+    actions = plan(forgotten, Observed((SANDBOX,), (RUNNING,)), Known(gone=True), NOW).actions
+    assert (actions == (Remove("c0"), Remove("s0"), Finish())) is at_once
 
 
 def test_a_failed_sandbox_is_not_tried_before_its_time() -> None:

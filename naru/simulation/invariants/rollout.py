@@ -74,7 +74,7 @@ class Surge(Rollout):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._before: dict[str, list[tuple[float, int]]] = {}  # by ReplicaSet: how many it was asked for, and until when
+        self._before: dict[str, list[tuple[float, int]]] = {}  # by ReplicaSet: until when it was asked for how many
 
     def committed(self, seen: Seen) -> None:
         """As `Invariant` says."""
@@ -95,7 +95,7 @@ class Surge(Rollout):
             self.say(f"{seen.key}: {count} pods of its Deployment, {most} allowed")
 
     def _kept(self, uid: str, pods: int, made: bool) -> int:
-        """How many of a ReplicaSet's pods count: none that it is to let go, unless it made more than it was ever asked for."""
+        """How many of a ReplicaSet's pods count: none that it is to let go, unless it made more than it was asked for."""
         asked: int = self.scene.sets[uid]["spec"]["replicas"]
         lately = max([asked, *(replicas for _, replicas in self._recently(self._before.get(uid, [])))])
         return pods if made and pods > lately else min(pods, asked)
