@@ -72,7 +72,7 @@ class Known:
     volumes_ready: bool = False
     sandbox_at: datetime | None = None  # not before then, because the last attempt failed
     gone: bool = False  # the object is no longer in the API
-    ahead: frozenset[str] = frozenset()  # names of containers that are made while their sandbox starts
+    ahead: frozenset[str] = frozenset()  # names of containers that are created before their turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,15 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import NamedTuple
 
 import structlog
 
 from agent import hooks
 from agent import plan as planner
+from agent.ahead import Ahead
 from agent.causes import Causes
 from agent.containers import ref_of, sandbox_spec
+from agent.kills import Kills
 from agent.network.protocol import NetworkError, host_ports_of
 from agent.parts import Parts
 from agent.plan import Known, Observed, Waiting, grace_of
@@ -35,14 +36,7 @@ from kubeapi.names import DELETED_BY
 
 log = structlog.get_logger()
 ENGINE_PAUSE, FAULT_PAUSE, SANDBOX_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 1.0, 60.0
-VOLUME_PAUSE, KILL_PAUSE, SHORTEST_GRACE = 2.0, 1.0, 2.0
-
-
-class _Kill(NamedTuple):
-    """An end under way, and the grace that it gives."""
-
-    task: asyncio.Task[None]
-    grace: float
+VOLUME_PAUSE = 2.0
 
 
 class PodWorker:
@@ -59,9 +53,10 @@ class PodWorker:
         self._probes = Probes(parts.runtime, parts.clock, self.wake, self._say_of)
         self._causes = Causes(pod)
         self._waiting: dict[str, Waiting] = {}
-        self._kills: dict[str, _Kill] = {}
+        self._kills = Kills(parts, self.wake)
         self._starting: asyncio.Task[None] | None = None
-        self._ahead: dict[str, asyncio.Task[str]] = {}  # what is created while its sandbox starts, by container
+        self._ahead = Ahead(parts.runtime.remove)
+        self._observed = Observed()
         self._sandbox_failures = 0
         self._volume_troubles: tuple[str, ...] = ()
         self._known = Known()
@@ -94,6 +89,8 @@ class PodWorker:
     def hear(self, event: RuntimeEvent) -> None:
         """The engine spoke of one of the pod's containers."""
         self._causes.hear(event, self._parts.clock.now())
+        if event.action == "die":
+            self._foresee(event)
         if event.action != "kill":  # its end, if it is one, is told by itself
             self._wake.set()
 
@@ -111,9 +108,9 @@ class PodWorker:
         self._wake.set()
 
     def _interrupt(self) -> None:
-        for task in (self._starting, *self._ahead.values()):  # a postStart hook, say, of a pod that is to end
-            if task:
-                task.cancel()
+        self._ahead.cancel()
+        if self._starting:  # a postStart hook, say, of a pod that is to end
+            self._starting.cancel()
 
     async def run(self) -> None:
         """Until nothing of the pod is left. An engine that is away is waited for; a fault of ours is logged and retried."""
@@ -130,18 +127,16 @@ class PodWorker:
                     await self._sleep(FAULT_PAUSE)
         finally:
             await self._probes.stop()
-            for task in (*self._ahead.values(), *(kill.task for kill in self._kills.values())):
-                task.cancel()
+            self._ahead.cancel()
+            self._kills.cancel()
 
     async def _round(self) -> bool:
         """Look, plan, tell, act; then wait if there is nothing to do. True when the pod is at its end."""
         if step := self._steps.taken():
             self._postpone(step)
-        pod = as_told(self.pod, self._told)
-        if not pod.status.start_time:
-            pod = pod.model_copy(update={"status": pod.status.model_copy(update={"start_time": self._start_time})})
+        pod = self._as_known()
         sandboxes, containers = await self._parts.runtime.observe(pod.metadata.uid)
-        observed = Observed(tuple(sandboxes), tuple(containers))
+        observed = self._observed = Observed(tuple(sandboxes), tuple(containers))
         known = await self._learn(pod, observed)
         planned = planner.plan(pod, observed, known, self._parts.clock.now())
         await self._tell(pod, observed, known)
@@ -154,6 +149,13 @@ class PodWorker:
             left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
             await self._sleep(left)
         return False
+
+    def _as_known(self) -> Pod:
+        """The pod with the status that was told of it last."""
+        pod = as_told(self.pod, self._told)
+        if pod.status.start_time:
+            return pod
+        return pod.model_copy(update={"status": pod.status.model_copy(update={"start_time": self._start_time})})
 
     def _postpone(self, step: timedelta) -> None:
         """Move what is to be tried again with the clock that was set."""
@@ -195,7 +197,7 @@ class PodWorker:
             volumes_ready=ready,
             sandbox_at=self._known.sandbox_at,
             gone=self._gone,
-            ahead=frozenset(self._ahead),
+            ahead=self._ahead.names,
         )
         return self._known
 
@@ -283,7 +285,10 @@ class PodWorker:
         try:
             sandbox = await self._parts.runtime.create_sandbox(sandbox_spec(pod, attempt))
             host_ip = self._parts.host_ip if pod.spec.host_network else ""
-            self._create_ahead(pod, observed, sandbox, host_ip or await self._parts.network.reserve(ref_of(pod)))
+            address = host_ip or await self._parts.network.reserve(ref_of(pod))
+            await self._ahead.clear()  # of a sandbox that did not start, or that died
+            started = replace(observed, sandboxes=(*observed.sandboxes, replace(sandbox, running=True)))
+            self._create_ahead(pod, started, sandbox, address)
             sandbox = await self._parts.runtime.start_sandbox(sandbox)
             if not pod.spec.host_network:
                 ip = await self._parts.network.attach(ref_of(pod), sandbox.pid, host_ports_of(pod))
@@ -300,17 +305,24 @@ class PodWorker:
     def _ip_of(self, pod: Pod) -> str:
         return self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
 
-    def _create_ahead(self, pod: Pod, observed: Observed, sandbox: Sandbox, ip: str) -> None:
-        """While the sandbox starts, create what the plan will start in it first."""
-        for task in self._ahead.values():  # of a sandbox that did not start
-            task.cancel()
-        self._ahead = {}
-        running = replace(observed, sandboxes=(*observed.sandboxes, replace(sandbox, running=True)))
-        for action in planner.plan(pod, running, self._known, self._parts.clock.now()).actions:
-            if isinstance(action, planner.StartContainer) and not observed.has_created(action.name):
-                task = asyncio.create_task(self._starter.create(pod, sandbox.id, ip, action))
-                task.add_done_callback(lambda made: made.cancelled() or made.exception())  # if nobody starts it
-                self._ahead[action.name] = task
+    def _create_ahead(self, pod: Pod, imagined: Observed, sandbox: Sandbox, ip: str) -> None:
+        """Create what the plan will start in a sandbox once things are as imagined."""
+        planned = planner.plan(pod, imagined, replace(self._known, gone=self._gone), self._parts.clock.now())
+        new = [a for a in planned.actions if isinstance(a, planner.StartContainer) and not imagined.has_created(a.name)]
+        self._ahead.create(sandbox.id, new, lambda id_, action: self._starter.create(pod, id_, ip, action))
+
+    def _foresee(self, death: RuntimeEvent) -> None:
+        """A container has died: create its successor while the engine is asked for all that there is to know of it."""
+        dead = next((c for c in self._observed.containers if c.id == death.id and c.phase == "running"), None)
+        sandbox = self._observed.sandbox()
+        if dead is None or sandbox is None or not sandbox.running:
+            return
+        now = self._parts.clock.now()
+        ended = replace(dead, phase="exited", exit_code=death.exit_code, finished_at=now, pid=0)
+        others = (c for c in self._observed.containers if c is not dead)
+        self._observed = replace(self._observed, containers=(*others, ended))
+        pod = self._as_known()
+        self._create_ahead(pod, self._observed, sandbox, self._ip_of(pod))
 
     async def _start(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
         self._waiting.pop(action.name, None)
@@ -328,55 +340,16 @@ class PodWorker:
             self._starting = None
 
     async def _bring_up(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
-        ip, ahead = self._ip_of(pod), self._ahead.pop(action.name, None)
-        container_id = await (ahead or self._starter.create(pod, sandbox_id, ip, action))
+        ip = self._ip_of(pod)
+        container_id = await self._ahead.take(
+            sandbox_id, action, lambda id_, asked: self._starter.create(pod, id_, ip, asked)
+        )
         await self._starter.start(pod, ip, action.name, container_id)
 
     def _kill(self, pod: Pod, container_id: str, name: str, why: str) -> None:
-        """End a container beside the rounds; a shorter grace than that of an end under way cuts it short."""
-        grace, under_way = self._grace(pod, container_id), self._kills.get(container_id)
-        if under_way is None:
-            self._parts.say(pod, field_path(pod, name), "Normal", "Killing", why)
-        elif under_way.grace <= grace:
-            return
-        else:
-            under_way.task.cancel()
-        self._causes.ours(container_id)
-        task = asyncio.create_task(self._end(pod, container_id, name, grace))
-        self._kills[container_id] = _Kill(task, grace)
-        task.add_done_callback(lambda _: self._killed(container_id, task))
-
-    def _grace(self, pod: Pod, container_id: str) -> float:
         asked = None
         if pod.metadata.deletion_grace_period_seconds is None and container_id in self._probes.failed:
             asked = self._probes.grace.get(container_id)
-        return float(grace_of(pod) if asked is None else asked)
-
-    async def _end(self, pod: Pod, container_id: str, name: str, grace: float) -> None:
-        """No new traffic, the preStop hook, the stop signal; and after the grace the end."""
-        begun, template = asyncio.get_running_loop().time(), template_of(pod, name)
-        if pod.metadata.deletion_timestamp:
-            await self._parts.network.drain(pod.metadata.uid)
-        if grace > 0 and template.lifecycle and template.lifecycle.pre_stop:
-            try:
-                scene = hooks.Scene(pod, self._ip_of(pod), template, container_id)
-                await hooks.run(template.lifecycle.pre_stop, self._parts.runtime, scene, grace)
-            except hooks.HookError as e:
-                log.warning("preStop hook failed", pod=full_name(pod), why=str(e))
-                self._parts.say(pod, field_path(pod, name), "Warning", "FailedPreStopHook", hooks.PRE_STOP_FAILED)
-            spent = asyncio.get_running_loop().time() - begun
-            grace = max(grace - spent, SHORTEST_GRACE)
-        try:
-            await self._parts.runtime.stop(container_id, grace)
-        except EngineError as e:
-            if not isinstance(e, EngineDownError):
-                self._parts.say(pod, field_path(pod, name), "Warning", "FailedKillPod", f"error killing pod: {e}")
-            log.warning("kill failed", pod=full_name(pod), container=container_id, why=str(e))
-            await asyncio.sleep(KILL_PAUSE)  # the next round tries again
-
-    def _killed(self, container_id: str, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            log.warning("kill failed", container=container_id, error=str(error))
-        if (kill := self._kills.get(container_id)) and kill.task is task:
-            del self._kills[container_id]
-        self._wake.set()
+        scene = hooks.Scene(pod, self._ip_of(pod), template_of(pod, name), container_id)
+        if self._kills.kill(scene, float(grace_of(pod) if asked is None else asked), why):
+            self._causes.ours(container_id)

@@ -38,7 +38,7 @@ class Events:
     """What the engine says of containers with a label, from when this is made. Use it as a context."""
 
     def __init__(self, label: str) -> None:
-        filters = {"type": ["container"], "label": [label], "event": ["start", "die"]}
+        filters = {"type": ["container"], "label": [label], "event": ["start", "die", "destroy"]}
         self._stream = docker.APIClient(timeout=600).events(decode=True, filters=filters)
         self._heard: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -50,13 +50,12 @@ class Events:
         except (OSError, ValueError, AttributeError):
             return  # closed under it
 
-    def until(self, action: str, **attributes: str) -> str:
+    def until(self, action: str) -> str:
         """The id of the next container that the engine says this of."""
-        wanted = {key.replace("_", "."): value for key, value in attributes.items()}
         ends = time.monotonic() + PATIENCE
         while True:
             event = self._heard.get(timeout=max(ends - time.monotonic(), 0.001))
-            if event["Action"] == action and wanted.items() <= event["Actor"]["Attributes"].items():
+            if event["Action"] == action:
                 return str(event["Actor"]["ID"])
 
     def __enter__(self) -> Events:
@@ -143,8 +142,10 @@ class Engine:
 
     def wait_for_none(self, label: str) -> None:
         """Return once there is no container with a label any more, in whatever state."""
-        while self.api.containers(all=True, quiet=True, filters={"label": [label]}):
-            time.sleep(LOOK_EVERY)
+        with Events(label) as events:
+            left = {row["Id"] for row in self.api.containers(all=True, quiet=True, filters={"label": [label]})}
+            while left:
+                left.discard(events.until("destroy"))
 
     def wait_for_shares(self, label: str) -> None:
         """Return once Naru's containers with a label have their CPU shares, which it gives when nothing is being started."""

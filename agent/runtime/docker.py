@@ -87,10 +87,11 @@ class DockerRuntime:
         pool = self._slow_pool if slow else self._pool
         return await asyncio.get_running_loop().run_in_executor(pool, guarded)
 
-    def _do_beside(self, work: Coroutine[None, None, None]) -> None:
+    def _do_beside(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
+        return task
 
     async def info(self) -> EngineInfo:
         """The engine's version, or EngineDownError."""
@@ -181,7 +182,7 @@ class DockerRuntime:
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
-            self._do_beside(self._undo(making))
+            await asyncio.wait({self._do_beside(self._undo(making))})
             raise
 
     async def _undo(self, making: asyncio.Task[str]) -> None:
@@ -275,7 +276,8 @@ class DockerRuntime:
                 action, id_, told = event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"]
                 if action != "kill":  # whether it ends by that, `die` will tell
                     self._inspections.turned(id_)
-                yield RuntimeEvent(action, id_, told.get(LABEL + "pod.uid", ""), int(told.get("signal", 0)))
+                signal, code = int(told.get("signal", 0)), int(told.get("exitCode", 0))
+                yield RuntimeEvent(action, id_, told.get(LABEL + "pod.uid", ""), signal, code)
         finally:
             self._inspections.closed()
         raise EngineDownError("the engine's event stream ended")

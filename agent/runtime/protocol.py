@@ -165,15 +165,16 @@ class Image:
 class RuntimeEvent:
     """Something happened to a sandbox or container of this cluster.
 
-    die, destroy; kill: somebody, Naru or not, had the engine send it a signal; oom: the kernel kills one of its processes
-    for want of memory, which may be its own (`die` follows, when that process gets to it) or another. The first of a stream
-    is `listening`, with empty id and pod_uid: from here on none is missed.
+    die (with an exit code), destroy; kill: somebody, Naru or not, had the engine send it a signal; oom: the kernel kills one
+    of its processes for want of memory, which may be its own (`die` follows, when that process gets to it) or another. The
+    first of a stream is `listening`, with empty id and pod_uid: from here on none is missed.
     """
 
     action: str
     id: str
     pod_uid: str
     signal: int = 0
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,8 @@ class SimulatedRuntime:
     def _tell(self, action: str, made: Sandbox | Container, signal: int = 0) -> None:
         if not self._down:
             for queue in self._listeners:
-                queue.put_nowait(RuntimeEvent(action, made.id, made.pod.uid, signal))
+                code = made.exit_code if action == "die" and isinstance(made, Container) else 0
+                queue.put_nowait(RuntimeEvent(action, made.id, made.pod.uid, signal, code))
 
     def _get(self, container_id: str) -> _Made:
         if container_id not in self._made:

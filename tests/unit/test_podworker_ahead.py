@@ -1,4 +1,4 @@
-"""While a pod's sandbox starts, its worker creates the containers that come first, and cleans up if they never do."""
+"""While a sandbox starts, or a death is looked into, a pod's worker creates what comes next, and undoes what never does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.runtime.protocol import ContainerSpec, EngineError, Sandbox
+from agent.runtime.protocol import Container, ContainerSpec, EngineError, Sandbox
 from agent.runtime.simulated import Life, life_of
 from naru.simulation.virtual import virtually
 from tests.unit.pod_world import World, container
@@ -15,21 +15,28 @@ from tests.unit.pod_world import World, container
 POD_IP = {"name": "ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 
-class Slow(World):
-    """A world whose sandboxes start only when `go` is set."""
+class Noting(World):
+    """A world that notes what containers are created."""
 
     def __init__(self, directory: Path) -> None:
         self.specs: list[ContainerSpec] = []
-        super().__init__(directory, self._life)
-        self.go, self.starting = asyncio.Event(), asyncio.Event()
         self.created = asyncio.Event()
-        self._start_sandbox = self.runtime.start_sandbox
-        self.runtime.start_sandbox = self._when_told  # type: ignore[method-assign]
+        super().__init__(directory, self._life)
 
     def _life(self, spec: ContainerSpec) -> Life:
         self.specs.append(spec)
         self.created.set()
         return life_of(spec)
+
+
+class Slow(Noting):
+    """A world whose sandboxes start only when `go` is set."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.go, self.starting = asyncio.Event(), asyncio.Event()
+        self._start_sandbox = self.runtime.start_sandbox
+        self.runtime.start_sandbox = self._when_told  # type: ignore[method-assign]
 
     async def _when_told(self, sandbox: Sandbox) -> Sandbox:
         self.starting.set()
@@ -90,5 +97,78 @@ def test_a_pod_that_is_deleted_while_its_sandbox_starts_leaves_nothing(tmp_path:
             world.go.set()
             await world.forgotten.wait()
             assert await world.runtime.observe() == ([], [])
+
+    virtually(story)
+
+
+class Silent(Noting):
+    """A world whose engine answers no question about the pod once `ask` is cleared."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.ask, self.asked = asyncio.Event(), asyncio.Event()
+        self.ask.set()
+        self._observe = self.runtime.observe
+        self.runtime.observe = self._when_told  # type: ignore[method-assign]
+
+    async def _when_told(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
+        self.asked.set()
+        await self.ask.wait()
+        return await self._observe(pod_uid)
+
+    async def hush(self) -> Container:
+        """From now on the engine does not answer; the container that it runs."""
+        await self.run()
+        await asyncio.sleep(60)  # the worker has seen it run, and waits
+        running = await self.container()
+        for event in (self.ask, self.asked, self.created):
+            event.clear()
+        return running
+
+
+def test_a_successor_is_created_while_the_engine_is_asked_about_the_death(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = Silent(tmp_path)
+        async with world.running(containers=[container()]):
+            first = await world.hush()
+            world.runtime.kill(first.id)
+            await world.created.wait()
+            world.ask.set()
+            await world.run(restarts=1)
+            second = await world.container()
+            assert (second.attempt, second.crashes, len(world.specs)) == (1, 1, 2)
+            assert world.heard("Created") == ["Container created"] * 2
+
+    virtually(story)
+
+
+def test_a_successor_in_a_sandbox_that_dies_as_well_is_replaced(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = Silent(tmp_path)
+        async with world.running(containers=[container()]):
+            first = await world.hush()
+            world.runtime.kill(first.id)
+            await world.created.wait()
+            world.runtime.kill(first.sandbox_id)
+            world.ask.set()
+            await world.run(restarts=1)
+            sandboxes, containers = await world.runtime.observe()
+            (alive,) = (c for c in containers if c.phase == "running")
+            assert alive.sandbox_id == next(s.id for s in sandboxes if s.running) != first.sandbox_id
+            assert not [c for c in containers if c.phase == "created"]
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(("policy", "code", "again"), [("OnFailure", 0, 1), ("OnFailure", 3, 2), ("Never", 3, 1)])
+def test_only_what_starts_again_has_a_successor(tmp_path: Path, policy: str, code: int, again: int) -> None:
+    async def story() -> None:
+        world = Silent(tmp_path)
+        async with world.running(containers=[container()], restartPolicy=policy):
+            first = await world.hush()
+            world.runtime.kill(first.id, code)
+            await world.asked.wait()
+            await asyncio.sleep(60)
+            assert len(world.specs) == again
 
     virtually(story)
