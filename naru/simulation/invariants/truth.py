@@ -6,6 +6,8 @@ that the adversary has had in hand, or a control plane, takes longer.
 
 from __future__ import annotations
 
+from agent.runtime.protocol import Container
+from naru.simulation.cluster import Node
 from naru.simulation.invariants.base import (
     CONTROL_PLANE,
     DISK,
@@ -46,6 +48,10 @@ class Able:
             (self._could if uid in able else self._could_not)[uid] = scene.now
         return pods
 
+    def began(self, container: Container) -> None:
+        """A container began to run: before, however shortly, it could not answer."""
+        self._could_not[container.pod.uid] = self._scene.now
+
     def silent(self, uid: str) -> float:
         """For how many seconds a pod could not answer."""
         return self._since(self._could, uid)
@@ -68,6 +74,10 @@ class Truth(Invariant):
         super().__init__(scene)
         self._able = Able(scene)
         self._unready: dict[str, float] = {}  # when nodes were not ready last: the control plane spoke for their pods
+
+    def started(self, node: Node, container: Container) -> None:
+        """As `Invariant` says."""
+        self._able.began(container)
 
     def ticked(self) -> None:
         """As `Invariant` says."""
