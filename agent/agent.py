@@ -79,6 +79,7 @@ class Agent:
         self._client, self._runtime, self._config, self._clock = client, runtime, config, clock
         config.directory.mkdir(parents=True, exist_ok=True)
         self._keeper = NodeKeeper(client, clock, config.node, self._machine(), config.labels, config.taints)
+        self._nodes = Informer(client, Node, fields=f"metadata.name={config.node}")
         self._pods = Informer(client, Pod, fields=f"spec.nodeName={config.node}")
         self._services, self._slices = Informer(client, Service), Informer(client, EndpointSlice)
         self._objects = Objects(client, self._services)
@@ -115,6 +116,8 @@ class Agent:
     async def _start(self) -> None:
         self._keeper.port = await self._server.start()
         node = await self._keeper.register()
+        self._nodes.on_change(self._node_changed)
+        await self._nodes.start()
         network = await self._network(node.spec.pod_cidr or await self._pod_cidr())
         await self._services.start()
         await self._services.synced()
@@ -155,7 +158,7 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for informer in (self._pods, self._services, self._slices):
+        for informer in (self._nodes, self._pods, self._services, self._slices):
             await informer.stop()
         await self._reclaimer.stop()
         await self._objects.close()
@@ -200,19 +203,18 @@ class Agent:
 
     async def _pod_cidr(self) -> str:
         """This node's podCIDR, once the control plane has given it one."""
-        nodes = Informer(self._client, Node, fields=f"metadata.name={self._config.node}")
         given: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def look(_: Node | None, node: Node | None) -> None:
             if node and node.spec.pod_cidr and not given.done():
                 given.set_result(node.spec.pod_cidr)
 
-        nodes.on_change(look)
-        await nodes.start()
-        try:
-            return await given
-        finally:
-            await nodes.stop()
+        self._nodes.on_change(look)
+        return await given
+
+    def _node_changed(self, _: Node | None, node: Node | None) -> None:
+        if self._keeper.seen(node):
+            self._spawn(self._keeper.report(), "node status")
 
     async def _network(self, pod_cidr: str) -> Network:
         c = self._config

@@ -180,6 +180,7 @@ class NodeKeeper:
         self._engine: EngineInfo | None = None
         self._problem: str | None = None  # why the node is not ready; None while nobody has told
         self._reported: datetime | None = None
+        self._shown: Node | None = None  # the Node as the API showed it last; None where nobody looks
         self._lease: Lease | None = None
         self._turning = asyncio.Lock()
 
@@ -216,13 +217,19 @@ class NodeKeeper:
             await self.report()
 
     async def beat(self) -> None:
-        """Renew the Lease, and see that the status in the API is still ours. Failures are logged: the next beat comes."""
+        """Renew the Lease; write the status if it is due, as far as is known. Failures are logged: the next beat comes."""
         try:
             await self._renew()
         except (ApiError, OSError) as error:
             self._lease = None
             log.warning("lease not renewed", why=str(error))
-        await self.report()
+        if self._shown is None or self._is_due(self._shown.status):
+            await self.report()
+
+    def seen(self, node: Node | None) -> bool:
+        """The Node as the API shows it from now on, None if it is gone. Whether it is time to `report`."""
+        self._shown = node
+        return node is None or self._is_due(node.status)
 
     async def report(self) -> None:
         """Write the status if the API's is another (a node that fell silent is written off there), or old.
@@ -248,10 +255,9 @@ class NodeKeeper:
     async def _write(self) -> bool:
         """Bring the API's status to ours; False when it changed meanwhile."""
         node = await self._client.get(Node, self.name)
-        told, node.status = node.status, self._status(node.status)
-        fresh = self._reported is not None and abs(self._clock.now() - self._reported) < REPORT_EVERY
-        if fresh and _silent(told) == _silent(node.status):
+        if not self._is_due(node.status):
             return True
+        node.status = self._status(node.status)
         try:
             await self._client.update_status(node)
         except ApiError as error:
@@ -260,6 +266,11 @@ class NodeKeeper:
             return False
         self._reported = self._clock.now()
         return True
+
+    def _is_due(self, told: NodeStatus) -> bool:
+        """Whether this status in the API is old, or not ours."""
+        fresh = self._reported is not None and abs(self._clock.now() - self._reported) < REPORT_EVERY
+        return not fresh or _silent(told) != _silent(self._status(told))
 
     def _status(self, old: NodeStatus) -> NodeStatus:
         problem = "node agent is starting" if self._problem is None else self._problem

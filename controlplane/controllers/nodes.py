@@ -119,7 +119,10 @@ class NodeController(Controller):
         self._woke: datetime | None = None  # when it last found that it, or the clock, had been stopped or set
         self._due: dict[str, datetime] = {}  # when each node is to be looked at
         self._nodes = self.watch(Node, lambda node: [node.metadata.name])
-        self._leases = self.context.informer(Lease)  # a renewal is no news: the timer looks at it when it is due
+        self._renewed: dict[
+            str, datetime
+        ] = {}  # when nodes were heard to renew their Leases, whatever their clocks say
+        self.context.informer(Lease).on_change(self._hear)  # no news: the timer looks at it when it is due
         self._pods = self.watch(
             Pod,
             lambda pod: [pod.spec.node_name] if pod.spec.node_name else [],
@@ -134,11 +137,10 @@ class NodeController(Controller):
         if self._steps.taken() or late:
             self._woke = now
         if node is None:
+            self._renewed.pop(key, None)
             await self._collect_orphans(key, pods)
             return
-        lease = self._leases.get(LEASES, key)
-        renewed = lease.spec.renew_time if lease and lease.spec else None
-        health = plan_node(node, renewed, now, self._woke or self._began)
+        health = plan_node(node, self._renewed.get(key), now, self._woke or self._began)
         before, after = _state(node.status.conditions), _state(health.conditions)
         if health.conditions != node.status.conditions:
             changed = node.clone()
@@ -159,6 +161,10 @@ class NodeController(Controller):
         if again := min((t for t in timers if t is not None), default=None):
             self._due[key] = again
             self.queue.add_after(key, max(0.0, (again - now).total_seconds()) + 0.05)
+
+    def _hear(self, old: Lease | None, new: Lease | None) -> None:
+        if new and new.metadata.namespace == LEASES and (old is None or old.spec != new.spec):
+            self._renewed[new.metadata.name] = self.clock.now()
 
     async def _evict(self, pod: Pod, taints: Sequence[Taint], now: datetime) -> datetime | None:
         due = evict_at(pod, taints, now)

@@ -78,10 +78,13 @@ def _engines(cluster: Cluster, pods: list[Object]) -> Iterator[str]:
     for node in cluster.nodes:
         here = {p["metadata"]["uid"]: p for p in pods if p["spec"].get("nodeName") == node.name}
         running = Counter(container.pod.uid for container in node.engine.running())
+        housed = Counter(sandbox.pod.uid for sandbox in node.engine.sandboxes())
         for uid, pod in here.items():
             name, told = pod["metadata"]["name"], pod["status"].get("podIP")
             if running[uid] != 1:
                 yield f"{node.name} runs {running[uid]} containers of pod {name}"
+            if housed[uid] != 1:
+                yield f"{node.name} has {housed[uid]} sandboxes of pod {name}"
             if node.addresses.get(uid) != told:
                 yield f"pod {name} is said to have the address {told}, it has {node.addresses.get(uid)}"
         if left := node.engine.everything() - here.keys():

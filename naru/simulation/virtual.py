@@ -43,7 +43,8 @@ class Leap(selectors.DefaultSelector):
         self.turns += 1
         for come in [come for come, turn in self.due.items() if turn <= self.turns] if self.due else ():
             del self.due[come]
-            come.set_result(None)
+            if not come.done():  # who waited may have been cancelled in the last turn
+                come.set_result(None)
         if timeout != 0 and (ready := super().select(0)):
             return ready
         if timeout is None:

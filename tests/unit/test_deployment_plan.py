@@ -107,6 +107,16 @@ def test_surge_rounds_up_and_unavailable_rounds_down(
     assert rolling.bounds(deployment(replicas, "a:1", surge, unavailable)) == want
 
 
+def test_a_rollout_taken_back_takes_nothing_before_the_status_is_of_the_new_size() -> None:
+    d = deployment(2, surge=2, unavailable=0)
+    back = first(d)  # shrunk to 1 by the rollout, and grown to 2 again: its status does not know yet that a pod went
+    away = settled(_only(plan(deployment(2, "a:2", 2, 0), [back], {}, NOW)), 2, age=1)
+    back.metadata.generation, back.status.observed_generation = 3, 2
+    assert rolling.next_old(d, back, [away]) == {}
+    back.status.observed_generation, back.status.available_replicas = 3, 1
+    assert rolling.next_old(d, back, [away]) == {away.metadata.name: 1}
+
+
 @given(st.integers(1, 12), st.integers(0, 4), st.integers(0, 4))
 def test_a_rollout_keeps_its_bounds_at_each_step_and_ends(replicas: int, surge: int, unavailable: int) -> None:
     d = deployment(replicas, "a:2", surge, unavailable)

@@ -70,9 +70,11 @@ class Api:
     def __init__(self) -> None:
         self.objects: dict[tuple[type, str], object] = {}
         self.statuses: list[NodeStatus] = []
+        self.asked: list[type] = []
         self.away, self.conflicts = False, 0
 
     async def get(self, model: type, name: str, namespace: str = "") -> object:
+        self.asked.append(model)
         if self.away:
             raise ConnectionError("away")
         if (model, name) not in self.objects:
@@ -168,6 +170,25 @@ async def test_a_status_that_others_wrote_off_is_written_again(api: Api, clock: 
     assert len(api.statuses) == 2
     assert by_type(api.statuses[-1].conditions)["Ready"].status == "True"
     clock.advance(10)
+    await keeper.beat()
+    assert len(api.statuses) == 2
+
+
+async def test_a_beat_asks_nothing_about_a_node_that_is_watched(api: Api, clock: FakeClock, keeper: NodeKeeper) -> None:
+    assert keeper.seen(await keeper.register())
+    await keeper.tell(ENGINE)
+    await keeper.beat()
+    shown = api.objects[Node, "n"]
+    assert isinstance(shown, Node) and not keeper.seen(shown)
+    api.asked.clear()
+    clock.advance(10)
+    await keeper.beat()
+    assert api.asked == [] and len(api.statuses) == 1
+    written_off = shown.clone()
+    by_type(written_off.status.conditions)["Ready"].status = "Unknown"
+    assert keeper.seen(written_off) and keeper.seen(None)
+    clock.advance(REPORT_EVERY.total_seconds())
+    assert keeper.seen(shown)
     await keeper.beat()
     assert len(api.statuses) == 2
 

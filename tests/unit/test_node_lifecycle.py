@@ -205,13 +205,15 @@ def test_a_pod_is_not_driven_away_for_the_time_that_the_machine_slept() -> None:
     virtually(story)
 
 
-def test_a_lease_alone_keeps_a_node_alive() -> None:
+@pytest.mark.parametrize("skew", [0, -3600, 3600])
+def test_a_lease_alone_keeps_a_node_alive_whatever_its_clock_says(skew: int) -> None:
     async def story() -> None:
         async with Plane.running(NodeController) as plane:
             await plane.node("a")
             lease = await plane.make(Lease, "a", "kube-node-lease")
             for _ in range(12):
-                renewed = {"spec": {"renewTime": plane.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")}}
+                says = plane.now() + timedelta(seconds=skew)
+                renewed = {"spec": {"renewTime": says.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}}
                 await plane.client.patch(Lease, lease.metadata.name, renewed, "kube-node-lease")
                 await asyncio.sleep(10)  # virtual
             assert (await plane.client.get(Node, "a")).status.conditions[0].status == "True"

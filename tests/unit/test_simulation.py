@@ -117,3 +117,17 @@ def test_a_turn_of_the_loop_comes_though_all_wait_for_time() -> None:
         return loop.time()
 
     assert 2 <= virtually(story) <= 10
+
+
+@pytest.mark.parametrize("turns", range(1, 5))
+def test_who_waits_for_a_turn_may_be_cancelled_in_any(turns: int) -> None:
+    async def story() -> bool:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        waiter = asyncio.create_task(loop.turn(turns))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait({waiter})
+        return waiter.cancelled()
+
+    assert virtually(story)

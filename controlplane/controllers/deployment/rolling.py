@@ -59,8 +59,11 @@ def next_new(deployment: Deployment, new: ReplicaSet, sets: Sequence[ReplicaSet]
 def next_old(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]) -> Replicas:
     """The old ReplicaSets' next sizes: first those pods go that are not healthy anyway, then as many as may be missed.
 
-    Nothing goes while what the new ReplicaSet still owes would be missed.
+    Nothing goes while what the new ReplicaSet still owes would be missed, nor before its status is of its present size: one
+    of before may count what it was told to let go, in a rollout that is taken back.
     """
+    if new.status.observed_generation < new.metadata.generation:
+        return {}
     minimum = (deployment.spec.replicas or 0) - bounds(deployment)[1]
     spare = desired([*old, new]) - minimum - ((new.spec.replicas or 0) - _available(new))
     if spare <= 0:
