@@ -3,7 +3,7 @@
 Flow: the Node is registered and gets its podCIDR; the network is made; the informer of this node's pods makes, tells and
 ends workers; the engine's events wake the worker of their pod. At the start everything that runs is looked at once: what
 belongs to a pod of the API is adopted, what belongs to none is brought to its end. Slow clockwork (APScheduler) renews the
-Lease, wakes all workers now and then, lets volumes follow their objects and collects what is left over.
+Lease, has workers look again who missed something, lets volumes follow their objects and collects what is left over.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from agent.network.protocol import Network, NetworkError
 from agent.node import Machine, NodeKeeper, observe_machine
 from agent.objects import Objects
 from agent.parts import Parts
+from agent.plan import Observed
 from agent.podworker import PodWorker
 from agent.pulse import follow_pulse
 from agent.reporter import Reporter
@@ -247,6 +248,8 @@ class Agent:
                     if event.action == "listening":
                         await self._keeper.tell(info)
                         self._told.set()
+                        for uid in self._workers:
+                            self._wake(uid)
                         await self._adopt()
                     elif worker := self._workers.get(event.pod_uid):
                         worker.hear(event)
@@ -262,10 +265,13 @@ class Agent:
         await self._keeper.tell(None, f"{DOWN}: {problem}" if problem else "")
 
     async def _adopt(self) -> None:
-        """Everything that the engine has: known pods are looked at again, unknown ones brought to their end."""
+        """Everything that the engine has: workers hear what there is of their pods; a pod without one comes to its end."""
         sandboxes, containers = await self._runtime.observe()
-        for worker in self._workers.values():
-            worker.wake()
+        for uid, worker in self._workers.items():
+            theirs = Observed(
+                tuple(s for s in sandboxes if s.pod.uid == uid), tuple(c for c in containers if c.pod.uid == uid)
+            )
+            worker.resync(theirs)
         for ref in {*(s.pod for s in sandboxes), *(c.pod for c in containers)}:
             if ref.uid not in self._workers:
                 log.info("pod without an object", pod=f"{ref.namespace}/{ref.name}")
@@ -283,7 +289,7 @@ class Agent:
             worker.wake()
 
     async def _resync(self) -> None:
-        """A safety net: every worker looks again, and nothing runs that nobody asked for."""
+        """A safety net: who missed something looks again, and nothing runs that nobody asked for."""
         try:
             await self._adopt()
         except EngineError as error:

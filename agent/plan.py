@@ -29,6 +29,11 @@ class Observed:
     sandboxes: tuple[Sandbox, ...] = ()
     containers: tuple[Container, ...] = ()
 
+    def same_as(self, other: Observed) -> bool:
+        """Whether it is the same, in whatever order the engine told it."""
+        mine, theirs = ({*seen.sandboxes, *seen.containers} for seen in (self, other))
+        return mine == theirs
+
     def sandbox(self) -> Sandbox | None:
         """The newest sandbox."""
         return max(self.sandboxes, key=lambda s: s.attempt, default=None)

@@ -94,6 +94,11 @@ class PodWorker:
         if event.action != "kill":  # its end, if it is one, is told by itself
             self._wake.set()
 
+    def resync(self, observed: Observed) -> None:
+        """What the engine has of the pod, seen beside the rounds: if that is news, an event was lost."""
+        if not observed.same_as(self._observed):
+            self._wake.set()
+
     def asked_to_kill(self, container_id: str) -> None:
         """Somebody asked the agent to kill one of the pod's containers."""
         self._causes.asked(container_id)

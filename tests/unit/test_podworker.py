@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.runtime.protocol import EngineError, ExecResult
+from agent.plan import Observed
+from agent.runtime.protocol import Container, EngineError, ExecResult, Sandbox
 from agent.runtime.simulated import Life
 from kubeapi.core_v1.types import PodStatus
 from kubeapi.names import DELETED_BY
@@ -442,5 +443,35 @@ def test_pod_past_its_deadline_fails(tmp_path: Path) -> None:
             await world.until(lambda s: s.phase == "Failed")
             assert world.status.reason == "DeadlineExceeded"
             assert seconds() == pytest.approx(120, abs=2)
+
+    virtually(story)
+
+
+def test_a_resync_wakes_only_who_missed_something(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            await asyncio.sleep(60)
+            asked, observe = 0, world.runtime.observe
+
+            async def counted(pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
+                nonlocal asked
+                asked += bool(pod_uid)
+                return await observe(pod_uid)
+
+            world.runtime.observe = counted  # type: ignore[method-assign]
+            for _ in range(3):
+                sandboxes, containers = await observe()
+                world.worker.resync(Observed(tuple(sandboxes), tuple(reversed(containers))))
+                await asyncio.sleep(1)
+            assert asked == 0
+            world.runtime._listeners.clear()  # the word of the death is lost
+            world.runtime.kill((await world.container()).id)
+            await asyncio.sleep(60)
+            assert asked == 0
+            sandboxes, containers = await observe()
+            world.worker.resync(Observed(tuple(sandboxes), tuple(containers)))
+            await world.run(restarts=1)
 
     virtually(story)
