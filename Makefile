@@ -44,7 +44,7 @@ test-faults: images ## kill -9, hung engines, lost networks and 200 requests a s
 
 soak: setup ## what promises hold for long: planted bugs, then 10,000 simulated stories, which go on where they were interrupted
 	@$(SUDO) $(BIN)/pytest -m soak
-	@$(BIN)/naru simulate --stories $(STORIES) --hours 0.002 --quiet --journal build/soak.jsonl
+	@$(BIN)/naru simulate --stories $(STORIES) --hours 0.0012 --quiet --journal build/soak.jsonl
 
 bench: images ## ours beside the bare engine, measured: some minutes; PEERS=swarm, beside Docker Swarm too
 	@$(SUDO) $(BIN)/python -m benchmarks $(if $(PEERS),--peers $(PEERS))

@@ -217,13 +217,13 @@ class NodeKeeper:
             await self.report()
 
     async def beat(self) -> None:
-        """Renew the Lease; write the status if it is due, as far as is known. Failures are logged: the next beat comes."""
+        """Renew the Lease, and the status where it is old or nobody watches it. Failures are logged: the next beat comes."""
         try:
             await self._renew()
         except (ApiError, OSError) as error:
             self._lease = None
             log.warning("lease not renewed", why=str(error))
-        if self._shown is None or self._is_due(self._shown.status):
+        if self._shown is None or not self._is_fresh():
             await self.report()
 
     def seen(self, node: Node | None) -> bool:
@@ -269,8 +269,10 @@ class NodeKeeper:
 
     def _is_due(self, told: NodeStatus) -> bool:
         """Whether this status in the API is old, or not ours."""
-        fresh = self._reported is not None and abs(self._clock.now() - self._reported) < REPORT_EVERY
-        return not fresh or _silent(told) != _silent(self._status(told))
+        return not self._is_fresh() or _silent(told) != _silent(self._status(told))
+
+    def _is_fresh(self) -> bool:
+        return self._reported is not None and abs(self._clock.now() - self._reported) < REPORT_EVERY
 
     def _status(self, old: NodeStatus) -> NodeStatus:
         problem = "node agent is starting" if self._problem is None else self._problem
