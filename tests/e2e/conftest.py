@@ -11,7 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -100,6 +101,14 @@ class Cluster(NamedTuple):
         config = ClusterConfig.read(self.data_dir)
         assert config is not None
         return config.id
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Return once it holds; a failure after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():  # most looks are commands, which take their time
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def free_port() -> int:

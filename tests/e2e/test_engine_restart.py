@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Cluster, free_port
+from tests.e2e.conftest import Cluster, free_port, until
 from tests.engines import Engine, own_engine
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
@@ -45,7 +45,9 @@ def test_the_node_turns_not_ready_with_the_reason_and_recovers(engine: Engine, t
         node.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=20s")
         node.kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/p", "--timeout=60s")
         node.kubectl("wait", "--for=condition=Ready", "pod/p", "--timeout=60s")
-        said = node.kubectl("get", "events", "-o", "jsonpath={.items[*].reason}").stdout.split()
-        assert {"Killed", "EngineLost"} & {*said}  # by the engine's signal if that was heard before the engine went
+        reasons = ("get", "events", "-o", "jsonpath={.items[*].reason}")
+        until(
+            lambda: bool({"Killed", "EngineLost"} & {*node.kubectl(*reasons).stdout.split()})
+        )  # by the engine's signal if that was heard before the engine went
     finally:
         node.naru("down", "--delete-data")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from naru.processes import Process
-from tests.e2e.conftest import Cluster
+from tests.e2e.conftest import Cluster, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
 FOREVER = ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]
@@ -69,9 +69,10 @@ class SeenPod:
         """READY, STATUS and RESTARTS of `kubectl get`."""
         return self.cluster.kubectl("get", "pod", self.name, "--no-headers").stdout.split()[1:4]
 
-    def described(self) -> str:
-        """`kubectl describe`, with single spaces."""
-        return spaced(self.cluster.kubectl("describe", "pod", self.name).stdout)
+    def described(self, start: str = "") -> str:
+        """`kubectl describe`, with single spaces; of its lines those that start so."""
+        told = spaced(self.cluster.kubectl("describe", "pod", self.name).stdout)
+        return "\n".join(line for line in told.splitlines() if line.startswith(start))
 
     def events(self) -> set[tuple[str, str, str]]:
         """(type, reason, message) of all that was said about it."""
@@ -98,8 +99,7 @@ def test_a_killed_container_runs_again_in_the_same_sandbox(node: Cluster) -> Non
     assert pod.status["podIP"] == before["podIP"]
     assert pod.container != container
     assert "Last State: Terminated\nReason: Error\nExit Code: 137" in pod.described()
-    started = [line for line in pod.described().splitlines() if line.startswith("Normal Started")]
-    assert len(started) == 1 and "(x2 over" in started[0]
+    until(lambda: "(x2 over" in pod.described("Normal Started"))
 
 
 def test_a_killed_sandbox_is_replaced_with_its_containers(node: Cluster) -> None:
@@ -111,7 +111,7 @@ def test_a_killed_sandbox_is_replaced_with_its_containers(node: Cluster) -> None
     assert pod.row() == ["1/1", "Running", "1"]
     assert pod.sandbox != sandbox
     changed = "Pod sandbox changed, it will be killed and re-created."
-    assert ("Normal", "SandboxChanged", changed) in pod.events()
+    until(lambda: ("Normal", "SandboxChanged", changed) in pod.events())
     assert "Normal SandboxChanged" in pod.described()
     pod.cluster.kubectl("exec", pod.name, "--", "true")
 
@@ -131,9 +131,11 @@ def test_a_container_that_fails_its_liveness_is_restarted(node: Cluster) -> None
     pod.cluster.kubectl("exec", pod.name, "--", "touch", "/tmp/ill")
     pod.healed()
     assert pod.row() == ["1/1", "Running", "1"]
-    said = pod.events()
-    assert ("Warning", "Unhealthy", "Liveness probe failed: ill\n") in said
-    assert ("Normal", "Killing", "Container app failed liveness probe, will be restarted") in said
+    said = {
+        ("Warning", "Unhealthy", "Liveness probe failed: ill\n"),
+        ("Normal", "Killing", "Container app failed liveness probe, will be restarted"),
+    }
+    until(lambda: said <= pod.events())
     assert "Last State: Terminated" in pod.described()
     assert "Warning Unhealthy" in pod.described() and "Liveness probe failed: ill" in pod.described()
 
@@ -144,7 +146,7 @@ def test_a_container_that_fails_its_readiness_gets_no_traffic_and_is_left_alone(
     pod.cluster.kubectl("exec", pod.name, "--", "touch", "/tmp/ill")
     pod.wait("condition=Ready=False")
     assert pod.row() == ["0/1", "Running", "0"]
-    assert ("Warning", "Unhealthy", "Readiness probe failed: ill\n") in pod.events()
+    until(lambda: ("Warning", "Unhealthy", "Readiness probe failed: ill\n") in pod.events())
     assert "\nReady False\n" in pod.described() and "\nContainersReady False\n" in pod.described()
     pod.cluster.kubectl("exec", pod.name, "--", "rm", "/tmp/ill")
     pod.wait("condition=Ready")
@@ -159,7 +161,7 @@ def test_a_paused_container_fails_its_probe_and_is_restarted(node: Cluster) -> N
     pod.healed()
     assert pod.row() == ["1/1", "Running", "1"]
     assert any(r == "Unhealthy" and m.startswith("Liveness probe failed: ") for _, r, m in pod.events())
-    assert ("Normal", "Killing", "Container app failed liveness probe, will be restarted") in pod.events()
+    until(lambda: ("Normal", "Killing", "Container app failed liveness probe, will be restarted") in pod.events())
     assert "Last State: Terminated" in pod.described()
     running = docker(
         "ps", "--quiet", "--no-trunc", f"--filter=label=naru.dev/cluster={node.id}", "--filter=status=paused"
@@ -183,9 +185,8 @@ def test_an_exit_is_answered_by_the_restart_policy(node: Cluster, policy: str, c
         ready, status, restarts = pod.row()
         assert (ready, status) == ("0/1", "CrashLoopBackOff") and int(restarts) >= 1
         assert f"Last State: Terminated\nReason: {reason}\nExit Code: {code}" in pod.described()
-        assert any(
-            r == "BackOff" and m.startswith("Back-off restarting failed container app") for _, r, m in pod.events()
-        )
+        backing_off = "Back-off restarting failed container app"
+        until(lambda: any(r == "BackOff" and m.startswith(backing_off) for _, r, m in pod.events()))
 
 
 @contextlib.contextmanager
@@ -216,7 +217,7 @@ def test_a_stopped_agent_turns_its_node_not_ready_and_its_pods_run_on(node: Clus
         assert "NodeStatusUnknown Kubelet stopped posting node status." in described
         assert "node.kubernetes.io/unreachable:NoExecute" in described
         steady.wait("condition=Ready=False")
-        assert ("Warning", "NodeNotReady", "Node is not ready") in steady.events()
+        until(lambda: ("Warning", "NodeNotReady", "Node is not ready") in steady.events())
         assert docker("inspect", "--format", "{{.State.Running}}", container) == "true\n"
         docker("kill", dying.container)
 

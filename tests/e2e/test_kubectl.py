@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from tests.e2e.conftest import Cluster
+from tests.e2e.conftest import Cluster, until
 
 SHOP = pathlib.Path(__file__).parents[2] / "manifests" / "shop"
 
@@ -21,8 +21,8 @@ def test_the_example_is_applied_scaled_and_deleted(cluster: Cluster) -> None:
     cluster.kubectl("wait", "-n", "shop", "--for=jsonpath={.status.replicas}=2", "deployment/web", "--timeout=20s")
     names = cluster.kubectl("get", "pods", "-n", "shop", "-l", "app=web", "-o", "name").stdout.split()
     assert len(names) == 2
-    events = cluster.kubectl("get", "events", "-n", "shop", "-o", "jsonpath={.items[*].reason}").stdout
-    assert {"ScalingReplicaSet", "SuccessfulCreate"} <= {*events.split()}
+    reasons = ("get", "events", "-n", "shop", "-o", "jsonpath={.items[*].reason}")
+    until(lambda: {"ScalingReplicaSet", "SuccessfulCreate"} <= {*cluster.kubectl(*reasons).stdout.split()})
     cluster.kubectl("scale", "-n", "shop", "deployment/web", "--replicas=1")
     cluster.kubectl("wait", "-n", "shop", "--for=jsonpath={.status.replicas}=1", "deployment/web", "--timeout=20s")
     cluster.kubectl("delete", "pods", "-n", "shop", "--all", "--grace-period=0", "--force")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,14 +11,6 @@ from tests.e2e.conftest import Cluster, free_port, node, shop_node
 from tests.engines import Engine, own_engine
 
 __all__ = ["node", "shop_node"]
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Return once it holds; a failure after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not holds():  # most looks are commands, which take their time
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

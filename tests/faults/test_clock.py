@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.conftest import Cluster, free_port
-from tests.faults.conftest import until
+from tests.e2e.conftest import Cluster, free_port, until
 from tests.faults.test_engine import available, condition, restarts
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(600)]

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Cluster
+from tests.e2e.conftest import Cluster, until
 from tests.e2e.test_crash import APP
 from tests.engines import Engine
-from tests.faults.conftest import until
 from tests.faults.test_engine import available, nodes_turn, restarts
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(500)]
