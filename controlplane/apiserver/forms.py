@@ -125,7 +125,16 @@ def listed(kind: Kind, values: list[bytes], meta: dict[str, Any], form: Form, in
         case "PartialObjectMetadata" | "PartialObjectMetadataList":
             partial = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
             return orjson.dumps(partial | {"items": [metadata_only(v) for v in values]})
+    return enclosed(kind, items_of(kind, values), meta)
+
+
+def items_of(kind: Kind, values: Iterable[bytes]) -> bytes:
+    """Objects as they stand in a list, between its brackets."""
     named = f'{{"kind":"{kind.kind}","apiVersion":"{kind.api_version}",'.encode()
-    items = b",".join(b"{" + v[len(named) :] if v.startswith(named) else v for v in values)
+    return b",".join(b"{" + v[len(named) :] if v.startswith(named) else v for v in values)
+
+
+def enclosed(kind: Kind, items: bytes, meta: dict[str, Any]) -> bytes:
+    """A list around its items."""
     head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":'.encode()
     return head + orjson.dumps(meta) + b',"items":[' + items + b"]}"

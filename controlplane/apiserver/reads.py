@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from controlplane.apiserver import options
-from controlplane.apiserver.forms import Form, listed, shaped
+from controlplane.apiserver.forms import Form, enclosed, items_of, listed, shaped
 from controlplane.apiserver.routing import Target
-from controlplane.store import Store
+from controlplane.store import Entry, Store
 from kubeapi import selectors
 from kubeapi.clock import Clock
 from kubeapi.errors import bad_request, forbidden, not_supported
@@ -25,6 +25,7 @@ from kubeapi.registry import Kind
 
 TOKEN_VERSION = "meta.k8s.io/v1"
 DECODED = 64  # objects whose selectable parts are remembered
+KEPT, KEPT_BYTES = 4, 1 << 20  # collections whose items are remembered, and how large they are at most
 
 
 class Filter(NamedTuple):
@@ -74,11 +75,33 @@ def _read_fields(kind: Kind, value: bytes) -> dict[str, str]:
     return {name: read(obj) for name, read in kind.fields.items()}
 
 
+class _Repeats:
+    """The items of collections for which many ask while nothing in them changes: kept from the second time on."""
+
+    def __init__(self) -> None:
+        self._kept: dict[
+            tuple[str, ...], tuple[list[int], bytes]
+        ] = {}  # revisions of all entries, and the chosen items
+
+    def items(self, question: tuple[str, ...], entries: list[Entry], make: Callable[[], bytes]) -> bytes:
+        """What `make` makes of these entries for this question, or made of the very same."""
+        revisions = [entry.revision for entry in entries]
+        before, items = self._kept.pop(question, ([], b""))
+        same = before == revisions
+        if not same or not items:
+            items = make()
+        self._kept[question] = revisions, items if same and len(items) <= KEPT_BYTES else b""
+        if len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]
+        return items
+
+
 class Reader:
     """Reads objects and collections from the store."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store, self.clock = store, clock
+        self._repeats = _Repeats()
 
     async def get(self, target: Target, form: Form, query: dict[str, str]) -> bytes:
         """One object's bytes; 404 when there is none."""
@@ -94,8 +117,16 @@ class Reader:
         wanted, after = _moment(query)
         entries, revision = self.store.list(target.prefix, wanted)
         keep = filter_of(target.kind, query).matches
-        found = [e for e in entries if e.key > after and keep(e.value)]
         meta: dict[str, Any] = {"resourceVersion": str(revision)}
+        if not (form.what or limit or after):
+
+            def items() -> bytes:
+                return items_of(target.kind, (e.value for e in entries if keep(e.value)))
+
+            narrowed = query.get("labelSelector", ""), query.get("fieldSelector", "")
+            question = (target.kind.api_version, target.prefix, *narrowed)
+            return enclosed(target.kind, self._repeats.items(question, entries, items), meta)
+        found = [e for e in entries if e.key > after and keep(e.value)]
         if limit and len(found) > limit:
             meta["continue"] = _token(revision, found[limit - 1].key)
             if not query.get("labelSelector") and not query.get("fieldSelector"):

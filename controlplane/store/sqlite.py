@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ from controlplane.store.protocol import Change, Compacted, Conflict, Entry, Page
 log = structlog.get_logger()
 T = TypeVar("T")
 RECENT = 1000  # changes kept in memory per collection
+LAST = "\U0010ffff"  # comes after whatever a key goes on with
 STEP = 500  # rows deleted, or read for a watcher, at a time
 
 
@@ -51,10 +52,20 @@ class Collection:
     changes: list[Change] = field(default_factory=list)
     forgotten: int = 0  # changes up to this revision are in the log only
     watchers: set[asyncio.Event] = field(default_factory=set)
+    order: list[str] | None = None  # the keys of `entries`, sorted, since that was asked for
+
+    def under(self, prefix: str) -> list[Entry]:
+        """The present entries under a prefix, in the order of their keys."""
+        if self.order is None:
+            self.order = sorted(self.entries)
+        begin, end = bisect_left(self.order, prefix), bisect_left(self.order, prefix + LAST)
+        return [self.entries[key] for key in self.order[begin:end]]
 
     def publish(self, row: Row) -> None:
         """Make a durable row part of the present and wake the watchers."""
         entry = row.entry()
+        if entry is None or row.key not in self.entries:
+            self.order = None
         if entry is None:
             self.entries.pop(row.key, None)
         else:
@@ -126,11 +137,10 @@ class SqliteStore:
     def list(self, prefix: str, revision: int | None = None) -> Page:
         """The entries under a prefix (`/GROUP/PLURAL/` and more), now or as they stood at an older revision."""
         if revision is None or revision >= self._revision:
-            entries = self._collection(prefix).entries
-            return Page([entries[key] for key in sorted(entries) if key.startswith(prefix)], self._revision)
+            return Page(self._collection(prefix).under(prefix), self._revision)
         if revision < self._compacted:
             raise Compacted(revision, self._compacted)
-        rows = self._query(AS_OF, prefix, prefix + "\U0010ffff", revision)
+        rows = self._query(AS_OF, prefix, prefix + LAST, revision)
         return Page([Entry(*row) for row in rows], revision)
 
     async def commit(self, key: str, expected: int, value: bytes | Callable[[int], bytes] | None) -> Entry:
@@ -167,7 +177,7 @@ class SqliteStore:
                     raise Compacted(revision, self._compacted)
                 else:
                     until = self._revision
-                    bounds = (prefix, prefix + "\U0010ffff", STEP)
+                    bounds = (prefix, prefix + LAST, STEP)
                     rows = await self._in(self._reader, self._query, SINCE, revision, until, *bounds)
                     if revision < self._compacted:  # what was read may have had holes
                         raise Compacted(revision, self._compacted)
