@@ -67,6 +67,7 @@ class Engine(SimulatedRuntime):
         self.unwell: set[str] = set()  # containers, or Deployments by name, that are so: who probes them hears of it
         self.asked: set[str] = set()  # containers that were probed
         self.ended: dict[str, float] = {}  # when containers ended
+        self.ending: set[str] = set()  # what somebody waits for to end
         self.on_start: list[Callable[[Container], None]] = []  # told of each container that has just begun to live
 
     async def hurdle(self) -> None:
@@ -91,6 +92,14 @@ class Engine(SimulatedRuntime):
             tell(container)
         if self.mischief.doomed:
             asyncio.get_running_loop().call_later(self._chance.uniform(0, self.DOOM), self.kill, container_id, 1)
+
+    async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
+        """As `Runtime` says."""
+        self.ending.add(container_id)
+        try:
+            await super().stop(container_id, grace, signal)
+        finally:
+            self.ending.discard(container_id)
 
     def _end(self, container_id: str, exit_code: int, oom: bool = False) -> None:
         self.ended.setdefault(container_id, asyncio.get_running_loop().time())

@@ -87,6 +87,8 @@ def _engines(cluster: Cluster, pods: list[Object]) -> Iterator[str]:
                 yield f"{node.name} has {housed[uid]} sandboxes of pod {name}"
             if node.addresses.get(uid) != told:
                 yield f"pod {name} is said to have the address {told}, it has {node.addresses.get(uid)}"
+        if node.engine.ending:
+            yield f"{node.name} waits for the ends of {len(node.engine.ending)} containers"
         if left := node.engine.everything() - here.keys():
             yield f"{node.name} has something of {len(left)} pods that nobody asks for"
         if left := node.addresses.keys() - here.keys():
