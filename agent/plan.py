@@ -4,8 +4,8 @@ The order of the kubelet: a sandbox first; then init containers one after the ot
 restartPolicy Always, counts as done once started); then all app containers. A dead container is replaced by its restart
 policy: the first time at once, then after 10 s doubling to 5 min, forgotten after it once ran 10 minutes. A dead sandbox
 takes its containers with it. A pod that is deleted, over its deadline or done is brought to rest: containers end before
-their sidecars, and everything is dead before anything is removed. Only of a pod that the API has forgotten, and that gives
-no grace, all is removed at once.
+their sidecars, and everything is dead before anything is removed. Only of a pod that is deleted without grace, and whose end
+nobody waits for in the API, all is removed at once.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def finished(pod: Pod, observed: Observed) -> str:
 def plan(pod: Pod, observed: Observed, known: Known, now: datetime) -> Plan:
     """The next actions for the pod."""
     deleted = known.gone or pod.metadata.deletion_timestamp is not None
-    if known.gone and grace_of(pod) == 0:
+    if deleted and not grace_of(pod) and (known.gone or not pod.metadata.finalizers):
         return _removal(observed)
     if deleted or finished(pod, observed) or past_deadline(pod, now):
         return _rest(pod, observed, remove=deleted)

@@ -274,10 +274,11 @@ class PodWorker:
 
     async def _clear(self, pod: Pod, observed: Observed, removals: Sequence[planner.Action]) -> None:
         """Have nothing of the pod left, here and then in the API."""
-        for container in observed.containers:
-            if container.phase == "running":
-                self._say_of(container.name, "Normal", "Killing", f"Stopping container {container.name}")
-                await self._parts.network.drain(pod.metadata.uid)
+        running = [container.name for container in observed.containers if container.phase == "running"]
+        for name in running:
+            self._say_of(name, "Normal", "Killing", f"Stopping container {name}")
+        if running:
+            await self._parts.network.drain(pod.metadata.uid)
         removing = (self._act(pod, observed, action) for action in removals)
         await asyncio.gather(*removing, self._parts.network.detach(pod.metadata.uid))
         await self._parts.volumes.remove(pod.metadata.uid)

@@ -113,11 +113,24 @@ def test_deleted_pod_ends_before_it_is_removed() -> None:
     assert plan(gone, Observed(), READY, NOW).actions == (Finish(),)
 
 
-@pytest.mark.parametrize(("grace", "at_once"), [(0, True), (1, False)])
-def test_a_pod_that_the_api_forgot_is_removed_at_once_only_without_grace(grace: int, at_once: bool) -> None:
-    forgotten = pod()
-    forgotten.spec.termination_grace_period_seconds = grace
-    actions = plan(forgotten, Observed((SANDBOX,), (RUNNING,)), Known(gone=True), NOW).actions
+@pytest.mark.parametrize(
+    ("known", "deleted", "grace", "finalizers", "at_once"),
+    [
+        (Known(gone=True), False, 0, [], True),
+        (Known(gone=True), False, 1, [], False),
+        (Known(gone=True), True, 0, ["held"], True),
+        (READY, True, 0, [], True),
+        (READY, True, 1, [], False),
+        (READY, True, 0, ["held"], False),
+        (READY, False, 0, [], False),
+    ],
+)
+def test_without_grace_all_is_removed_at_once_unless_somebody_is_to_see_the_end(
+    known: Known, deleted: bool, grace: int, finalizers: list[str], at_once: bool
+) -> None:
+    going = pod(deleted=deleted)
+    going.metadata.finalizers, going.spec.termination_grace_period_seconds = finalizers, grace
+    actions = plan(going, Observed((SANDBOX,), (RUNNING,)), known, NOW).actions
     assert (actions == (Remove("c0"), Remove("s0"), Finish())) is at_once
 
 
