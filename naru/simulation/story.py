@@ -30,6 +30,7 @@ from naru.simulation.watchman import Watchman
 SETTLE = 2.0  # seconds that a cluster has before the first deed
 REST = 900.0  # seconds after the last fault: an eviction takes 300, and so does the longest back-off of a container
 STAY = 50.0  # seconds for which it then has to stay so: a node that has fallen silent is noticed after 40
+STILL = 20.0  # the last of these seconds, in which nothing but heartbeats is written
 
 
 class Outcome(NamedTuple):
@@ -120,7 +121,14 @@ class _Story:
         until = loop.time() + STAY
         while not (left := self._unrest()) and not self._scene.found and loop.time() < until:
             await asyncio.wait({alarm}, timeout=1.0)
+        if not left and not self._scene.found:
+            left = self._restless()
         return self._scene.found or [f"rest: it did not last: {why}" for why in left]
+
+    def _restless(self) -> list[str]:
+        """What was written though all has rested for long."""
+        ago, key = self._scene.now - self._scene.wrote[0], self._scene.wrote[1]
+        return [f"{key} was written {ago:.0f} s ago"] if ago < STILL else []
 
     def _unrest(self) -> list[str]:
         seen = {pod.metadata.uid: pod.metadata.resource_version for pod in self._informer.list()}

@@ -15,7 +15,7 @@ from controlplane.store import Change
 from kubeapi.client.transport import Request, Response
 from naru.simulation.cluster import Cluster, Node
 from naru.simulation.invariants import ALL
-from naru.simulation.invariants.base import SETS, Scene, Seen, Told
+from naru.simulation.invariants.base import HEARTBEATS, SETS, Scene, Seen, Told
 
 
 class Watchman:
@@ -50,6 +50,8 @@ class Watchman:
         scene, found = self.scene, orjson.loads(change.value)
         seen = Seen(change.type, change.key, change.revision, found, scene.objects.get(change.key))
         scene.keep(change.key, None if change.type == "DELETED" else found)
+        if not change.key.startswith(HEARTBEATS):
+            scene.wrote = (scene.now, change.key)
         if change.key.startswith(SETS):
             scene.sets[found["metadata"]["uid"]] = found
         scene.uids.append(found["metadata"]["uid"])

@@ -5,6 +5,7 @@ Each takes a function's or method's place with one that is wrong in one way. Wha
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,6 +30,9 @@ from controlplane.scheduler.snapshot import NodeInfo
 from controlplane.store import Entry
 from kubeapi.client.informer import Informer
 from kubeapi.client.workqueue import Queue
+from kubeapi.core_v1.types import ConfigMap
+from kubeapi.errors import ApiError
+from kubeapi.meta_v1.types import ObjectMeta
 from naru.simulation.deeds import Deed
 from naru.simulation.many import Size
 from naru.simulation.shrink import shrink
@@ -163,6 +167,15 @@ async def _adopts_only_what_it_knows(self: Any) -> None:
         worker.wake()
 
 
+def _writes_at_each_beat(beat: Any) -> Any:
+    async def chatty(self: NodeKeeper) -> None:
+        await beat(self)
+        with contextlib.suppress(ApiError, OSError):
+            await self._client.create(ConfigMap(metadata=ObjectMeta(generate_name="beat-", namespace="default")))
+
+    return chatty
+
+
 def _any_may_be_missed(bounds: Any) -> Any:
     return lambda deployment: (bounds(deployment)[0], deployment.spec.replicas or 0)
 
@@ -234,6 +247,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("a pod that has gone keeps its address", "rest", SimulatedNetwork, "detach", _nothing),
     Mutation("an agent is deaf to its engine", "truth or traffic or rest", PodWorker, "hear", _silent, slow=True),
     Mutation("a node lets its lease run out", "written off", NodeKeeper, "_renew", _nothing, slow=True),
+    Mutation("an agent writes though nothing happens", "rest", NodeKeeper, "beat", _writes_at_each_beat),
     Mutation(
         "a refused status is given up",
         "truth or rest",

@@ -12,6 +12,7 @@ from naru.simulation.cluster import Cluster, Node
 Object = dict[str, Any]
 PODS, NODES, SERVICES = "//pods/", "//nodes/", "//services/"
 SETS, DEPLOYMENTS, SLICES = "/apps/replicasets/", "/apps/deployments/", "/discovery.k8s.io/endpointslices/"
+HEARTBEATS = ("/coordination.k8s.io/leases/", NODES)
 CONTROL_PLANE, DISK = "", "disk"  # places that can be in trouble, as nodes can by their names
 
 
@@ -43,6 +44,7 @@ class Scene:
         self.uids: list[str] = [""]  # whose object each revision is
         self.held: set[str] = set()  # the keys of what its user holds by a finalizer
         self.forced: set[str] = set()  # the names of pods that were deleted without waiting for their end
+        self.wrote = (0.0, "")  # when what was written last that is no heartbeat
         self.found: list[str] = []
         self.alarm = asyncio.Event()
         self._troubled: dict[str, float] = {}
