@@ -278,3 +278,29 @@ def test_pods_that_nobody_lets_in_are_told_by_the_replicaset_and_the_deployment_
             assert "ReplicaFailure" not in reasons(done)
 
     virtually(story)
+
+
+def test_recreate_knows_of_a_replicaset_that_it_has_made_before_the_informer_does() -> None:
+    async def story() -> None:
+        async with Plane.running(DeploymentController) as plane:
+            sets = plane.context.informer(ReplicaSet)
+            show, late = sets._set, list[tuple[ReplicaSet, bool]]()
+            sets._set = lambda obj, gone=False: late.append((obj, gone))  # type: ignore[method-assign]
+            template = {"metadata": {"labels": {"app": "web"}}, **image("a:1")}
+            spec = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+            await plane.make(Deployment, "web", spec={**spec, "strategy": {"type": "Recreate"}})
+            await plane.until(ReplicaSet, lambda found: len(found) == 1, seconds=5)
+            await change(plane, template=image("a:2"))
+            found = await plane.until(ReplicaSet, lambda found: len(found) == 2, seconds=5)
+            assert sum(rs.spec.replicas or 0 for rs in found) <= 2
+            sets._set = show  # type: ignore[method-assign]
+            for obj, gone in late:
+                show(obj, gone)
+            sizes = {"a:1": 0, "a:2": 2}
+            await plane.until(
+                ReplicaSet,
+                lambda found: {rs.spec.template.spec.containers[0].image: rs.spec.replicas for rs in found} == sizes,
+                seconds=5,
+            )
+
+    virtually(story)

@@ -6,6 +6,7 @@ Deployments, their ReplicaSets and pods in; `plan` decides; writes and Events ou
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
@@ -25,18 +26,44 @@ from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
 from kubeapi.selectors import matches
 
+FORGET = timedelta(seconds=30)  # what the informer has not shown by then is gone again
+
 
 class DeploymentController(Controller):
-    """Key: a Deployment."""
+    """Key: a Deployment. It goes by its own writes also where the informer is late: or it would count on what it took."""
 
     name: ClassVar[str] = "deployment-controller"
     component: ClassVar[str] = "deployment-controller"
 
     def setup(self) -> None:
+        self._written: dict[str, dict[str, tuple[ReplicaSet, datetime]]] = {}  # by Deployment and name, and when
         self._deployments = self.watch(Deployment, itself)
+        self.context.informer(ReplicaSet).on_change(self._shown)  # before the watch has the Deployment looked at
         self._sets = self.watch(ReplicaSet, self._owners_of_set)
         self._pods = self.watch(Pod, self._owners_of_pod, facts=lambda p: (p.metadata.owner_references, is_finished(p)))
         self._pods.add_index("controller", controller_uid)
+
+    def _known(self, key: str, namespace: str) -> list[ReplicaSet]:
+        """The ReplicaSets of a namespace as the informer has them, or, where it is late, as this Deployment left them."""
+        known, now = {rs.metadata.name: rs for rs in self._sets.list(namespace)}, self.clock.now()
+        for name, (rs, at) in self._written.get(key, {}).items():
+            late = name not in known or _version(known[name]) < _version(rs)
+            if late and now - at < FORGET:
+                known[name] = rs
+        return [*known.values()]
+
+    def _note(self, deployment: Deployment, rs: ReplicaSet) -> None:
+        self._written.setdefault(key_of(deployment), {})[rs.metadata.name] = rs, self.clock.now()
+
+    def _shown(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+        """The informer is as far as this: what was written before it counts no more."""
+        for rs in (old, new):
+            owner = controller_of(rs.metadata) if rs else None
+            if rs and owner:
+                written = self._written.get(f"{rs.metadata.namespace}/{owner.name}", {})
+                noted, _ = written.get(rs.metadata.name, (None, None))
+                if noted and (new is None or _version(new) >= _version(noted)):
+                    del written[rs.metadata.name]
 
     def _owners_of_set(self, rs: ReplicaSet) -> Iterable[str]:
         owner = controller_of(rs.metadata)
@@ -57,6 +84,7 @@ class DeploymentController(Controller):
         namespace, name = split(key)
         deployment = self._deployments.get(namespace, name)
         if deployment is None:
+            self._written.pop(key, None)
             return
         sets = await self._claim(deployment)
         pods = {
@@ -72,7 +100,8 @@ class DeploymentController(Controller):
             self.queue.add_after(key, (due - now).total_seconds() + 1)
 
     async def _claim(self, deployment: Deployment) -> list[ReplicaSet]:
-        mine = plan_claims(deployment, deployment.spec.selector, self._sets.list(deployment.metadata.namespace))
+        known = self._known(key_of(deployment), deployment.metadata.namespace)
+        mine = plan_claims(deployment, deployment.spec.selector, known)
         held = list(mine.held)
         for rs in mine.adopt if mine.adopt and await self.lives(deployment) else ():
             held.append(await self._patch(rs, adoption_patch(deployment, rs)))
@@ -90,7 +119,7 @@ class DeploymentController(Controller):
             return
         before = {rs.metadata.name: rs.spec.replicas or 0 for rs in sets}
         for rs in step.update:
-            await self.client.update(rs)
+            self._note(deployment, await self.client.update(rs))
             self._tell_scaled(deployment, rs, before[rs.metadata.name])
         for rs in step.delete:
             await self.client.delete(ReplicaSet, rs.metadata.name, rs.metadata.namespace, uid=rs.metadata.uid)
@@ -104,7 +133,7 @@ class DeploymentController(Controller):
     async def _create(self, deployment: Deployment, rs: ReplicaSet) -> bool:
         """Create the new ReplicaSet; False if its name belongs to another template, so that the next hash is tried."""
         try:
-            await self.client.create(rs)
+            self._note(deployment, await self.client.create(rs))
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 why = f'Failed to create new replica set "{rs.metadata.name}": {error.message}'
@@ -127,3 +156,7 @@ class DeploymentController(Controller):
             way = "up" if now > before else "down"
             message = f"Scaled {way} replica set {rs.metadata.name} from {before} to {now}"
             self.recorder.event(deployment, "Normal", "ScalingReplicaSet", message)
+
+
+def _version(rs: ReplicaSet) -> int:
+    return int(rs.metadata.resource_version)

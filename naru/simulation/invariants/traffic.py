@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agent.runtime.protocol import Container
+from naru.simulation.cluster import Node
 from naru.simulation.invariants.base import (
     CONTROL_PLANE,
     DISK,
@@ -28,6 +30,10 @@ class Traffic(Invariant):
         super().__init__(scene)
         self._ready: dict[str, float] = {}  # when pods were ready last, as the API says
         self._able = Able(scene)
+
+    def started(self, node: Node, container: Container) -> None:
+        """As `Invariant` says."""
+        self._able.began(container)
 
     def committed(self, seen: Seen) -> None:
         """As `Invariant` says."""

@@ -49,8 +49,8 @@ class Able:
         return pods
 
     def began(self, container: Container) -> None:
-        """A container began to run: before, however shortly, it could not answer."""
-        self._could_not[container.pod.uid] = self._scene.now
+        """A container began to run: before, however shortly, it could not answer, and now, however shortly, it may."""
+        self._could_not[container.pod.uid] = self._could[container.pod.uid] = self._scene.now
 
     def silent(self, uid: str) -> float:
         """For how many seconds a pod could not answer."""
