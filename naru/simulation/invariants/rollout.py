@@ -25,6 +25,7 @@ from naru.simulation.invariants.base import (
     is_ready,
 )
 
+HEARD = 2.0  # until then a controller may not know that a pod has become ready
 LAG = 8.0  # a controller may hear of things up to a second late, and several hear one after the other
 
 
@@ -113,6 +114,7 @@ class Available(Rollout):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._ready: dict[str, float] = {}  # when pods were ready last
+        self._unready: dict[str, float] = {}  # when they were not
         self._tainted: dict[str, float] = {}  # when nodes drove pods away last
 
     def committed(self, seen: Seen) -> None:
@@ -121,8 +123,9 @@ class Available(Rollout):
             taints = (*seen.object["spec"].get("taints", ()), *((seen.before or {}).get("spec", {}).get("taints", ())))
             if any(taint["effect"] == "NoExecute" for taint in taints):
                 self._tainted[seen.object["metadata"]["name"]] = self.scene.now
-        elif seen.key.startswith(PODS) and seen.before and is_ready(seen.before):
-            self._ready[seen.object["metadata"]["uid"]] = self.scene.now
+        elif seen.key.startswith(PODS) and seen.before:
+            last = self._ready if is_ready(seen.before) else self._unready
+            last[seen.object["metadata"]["uid"]] = self.scene.now
         super().committed(seen)
 
     def check(self, seen: Seen, pods: list[Object], recent: list[Bounds]) -> None:
@@ -137,7 +140,8 @@ class Available(Rollout):
             return
         evicted = self.scene.now - self._tainted.get(after["spec"].get("nodeName"), -LAG) < LAG
         scaled = len({bounds.replicas for bounds in recent}) > 1
-        if not is_ready(after) or evicted or scaled or not self.scene.calm(DISK, LAG):
+        news = self.scene.now - self._unready.get(after["metadata"]["uid"], -HEARD) < HEARD
+        if not is_ready(after) or news or evicted or scaled or not self.scene.calm(DISK, LAG):
             return
         left, least = sum(self._counts(pod) for pod in pods if is_active(pod)), min(bounds.least for bounds in recent)
         if left < least:
