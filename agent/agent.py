@@ -248,8 +248,8 @@ class Agent:
                     if event.action == "listening":
                         await self._keeper.tell(info)
                         self._told.set()
-                        for uid in self._workers:
-                            self._wake(uid)
+                        for known in self._workers.values():
+                            known.wake()
                         await self._adopt()
                     elif worker := self._workers.get(event.pod_uid):
                         worker.hear(event)

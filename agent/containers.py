@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from agent.environment import ConfigError, amount, expand
 from agent.hostfiles import hostname
 from agent.plan import stop_seconds
-from agent.runtime.protocol import ContainerSpec, Image, Mount, PodRef, Resources, SandboxSpec, Security
+from agent.runtime.protocol import CPU_PERIOD, ContainerSpec, Image, Mount, PodRef, Resources, SandboxSpec, Security
 from agent.status import full_name
 from kubeapi.core_v1.types import Container, Pod
 
-MINIMUM_SHARES, CPU_PERIOD, MINIMUM_QUOTA = 2, 100_000, 1000
+MINIMUM_SHARES, MINIMUM_QUOTA = 2, 1000
 
 
 def ref_of(pod: Pod) -> PodRef:

@@ -180,7 +180,7 @@ class NodeKeeper:
         self._engine: EngineInfo | None = None
         self._problem: str | None = None  # why the node is not ready; None while nobody has told
         self._reported: datetime | None = None
-        self._shown: Node | None = None  # the Node as the API showed it last; None where nobody looks
+        self._watched = False  # somebody tells of each change of the Node, which is there
         self._lease: Lease | None = None
         self._turning = asyncio.Lock()
 
@@ -223,12 +223,12 @@ class NodeKeeper:
         except (ApiError, OSError) as error:
             self._lease = None
             log.warning("lease not renewed", why=str(error))
-        if self._shown is None or not self._is_fresh():
+        if not self._watched or not self._is_fresh():
             await self.report()
 
     def seen(self, node: Node | None) -> bool:
         """The Node as the API shows it from now on, None if it is gone. Whether it is time to `report`."""
-        self._shown = node
+        self._watched = node is not None
         return node is None or self._is_due(node.status)
 
     async def report(self) -> None:

@@ -31,8 +31,7 @@ class Observed:
 
     def same_as(self, other: Observed) -> bool:
         """Whether it is the same, in whatever order the engine told it."""
-        mine, theirs = ({*seen.sandboxes, *seen.containers} for seen in (self, other))
-        return mine == theirs
+        return {*self.sandboxes, *self.containers} == {*other.sandboxes, *other.containers}
 
     def sandbox(self) -> Sandbox | None:
         """The newest sandbox."""

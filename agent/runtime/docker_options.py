@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.runtime.inspections import LABEL
-from agent.runtime.protocol import ContainerSpec, Mount, PodRef, SandboxSpec
+from agent.runtime.protocol import CPU_PERIOD, ContainerSpec, Mount, PodRef, SandboxSpec
 
-CPU_PERIOD = 100_000
 CAP_SYS_RESOURCE = 24
 HostConfig = Callable[..., Any]  # docker.APIClient.create_host_config: it knows the engine's version
 

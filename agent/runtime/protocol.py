@@ -60,9 +60,12 @@ class SandboxSpec:
     sysctls: Mapping[str, str] = field(default_factory=dict)
 
 
+CPU_PERIOD = 100_000  # microseconds
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """cpu_shares, cpu_quota per cpu_period of 100 ms, memory in bytes; zero means no limit."""
+    """cpu_shares, cpu_quota in microseconds per CPU_PERIOD, memory in bytes; zero means no limit."""
 
     cpu_shares: int = 2
     cpu_quota: int = 0

@@ -79,9 +79,8 @@ class _Repeats:
     """The items of collections for which many ask while nothing in them changes: kept from the second time on."""
 
     def __init__(self) -> None:
-        self._kept: dict[
-            tuple[str, ...], tuple[list[int], bytes]
-        ] = {}  # revisions of all entries, and the chosen items
+        # By question: the revisions of all entries, and the chosen items.
+        self._kept: dict[tuple[str, ...], tuple[list[int], bytes]] = {}
 
     def items(self, question: tuple[str, ...], entries: list[Entry], make: Callable[[], bytes]) -> bytes:
         """What `make` makes of these entries for this question, or made of the very same."""

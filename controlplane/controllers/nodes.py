@@ -119,9 +119,7 @@ class NodeController(Controller):
         self._woke: datetime | None = None  # when it last found that it, or the clock, had been stopped or set
         self._due: dict[str, datetime] = {}  # when each node is to be looked at
         self._nodes = self.watch(Node, lambda node: [node.metadata.name])
-        self._renewed: dict[
-            str, datetime
-        ] = {}  # when nodes were heard to renew their Leases, whatever their clocks say
+        self._renewed: dict[str, datetime] = {}  # when each was heard to renew its Lease, whatever its clock says
         self.context.informer(Lease).on_change(self._hear)  # no news: the timer looks at it when it is due
         self._pods = self.watch(
             Pod,

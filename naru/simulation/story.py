@@ -127,7 +127,8 @@ class _Story:
 
     def _restless(self) -> list[str]:
         """What was written though all has rested for long."""
-        ago, key = self._scene.now - self._scene.wrote[0], self._scene.wrote[1]
+        at, key = self._scene.wrote
+        ago = self._scene.now - at
         return [f"{key} was written {ago:.0f} s ago"] if ago < STILL else []
 
     def _unrest(self) -> list[str]:

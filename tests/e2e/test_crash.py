@@ -65,6 +65,7 @@ def test_after_kill_9_of_both_nothing_is_lost_and_nothing_runs_twice(node: Clust
     restarted = "--for=jsonpath={.status.containerStatuses[0].restartCount}=1"
     node.kubectl("wait", restarted, f"pod/{whose}", "--timeout=60s")
     node.kubectl("wait", "--for=condition=Ready", "pods", "--all", "--timeout=60s")
+    node.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/app", "--timeout=60s")
     counts = node.kubectl("get", "pods", "-o", "jsonpath={.items[*].status.containerStatuses[0].restartCount}").stdout
     assert sorted(counts.split()) == ["0", "0", "1"]
     after = node.containers()

@@ -46,8 +46,7 @@ def test_the_node_turns_not_ready_with_the_reason_and_recovers(engine: Engine, t
         node.kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/p", "--timeout=60s")
         node.kubectl("wait", "--for=condition=Ready", "pod/p", "--timeout=60s")
         reasons = ("get", "events", "-o", "jsonpath={.items[*].reason}")
-        until(
-            lambda: bool({"Killed", "EngineLost"} & {*node.kubectl(*reasons).stdout.split()})
-        )  # by the engine's signal if that was heard before the engine went
+        causes = {"Killed", "EngineLost"}  # by the engine's signal if that was heard before the engine went
+        until(lambda: not causes.isdisjoint(node.kubectl(*reasons).stdout.split()))
     finally:
         node.naru("down", "--delete-data")

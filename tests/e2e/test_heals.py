@@ -100,6 +100,7 @@ def test_a_killed_container_runs_again_in_the_same_sandbox(node: Cluster) -> Non
     assert pod.container != container
     assert "Last State: Terminated\nReason: Error\nExit Code: 137" in pod.described()
     until(lambda: "(x2 over" in pod.described("Normal Started"))
+    assert len(pod.described("Normal Started").splitlines()) == 1
 
 
 def test_a_killed_sandbox_is_replaced_with_its_containers(node: Cluster) -> None:

@@ -48,6 +48,12 @@ def pod_of(app: Cluster) -> str:
     return str(living[0])
 
 
+def logs_of(app: Cluster, pod: str, awaited: str) -> str:
+    """All that a pod has said, once that is as long as what it is to say."""
+    app.kubectl("logs", "-f", f"--limit-bytes={len(awaited)}", pod)
+    return app.kubectl("logs", pod).stdout
+
+
 def test_apply_again_changed_and_from_the_servers_side(app: Cluster) -> None:
     assert app.kubectl("apply", "-f", "-", stdin=APP).stdout == "deployment.apps/app unchanged\n"
     assert app.kubectl("diff", "-f", "-", stdin=APP).returncode == 0
@@ -93,7 +99,7 @@ def test_describe_and_events_tell_what_happened(app: Cluster) -> None:
 
 def test_logs_are_read_and_followed(app: Cluster) -> None:
     pod = pod_of(app)
-    assert app.kubectl("logs", "-f", "--limit-bytes=6", pod).stdout == "hello\n"
+    assert logs_of(app, pod, "hello\n") == "hello\n"
     following = subprocess.Popen(
         app.command("logs", "-f", pod), env=app.environment(), stdout=subprocess.PIPE, text=True
     )
@@ -120,14 +126,14 @@ def test_scale_set_and_rollout_commands(app: Cluster) -> None:
     app.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=3", "deployment/app", "--timeout=60s")
     app.kubectl("set", "env", "deployment/app", "WORD=again")
     app.kubectl("rollout", "status", "deployment/app", "--timeout=60s")
-    assert app.kubectl("logs", "-f", "--limit-bytes=6", pod_of(app)).stdout == "again\n"
+    assert logs_of(app, pod_of(app), "again\n") == "again\n"
     app.kubectl("set", "image", "deployment/app", "app=naru/base:latest")
     app.kubectl("rollout", "status", "deployment/app", "--timeout=60s")
     history = app.kubectl("rollout", "history", "deployment/app").stdout
     assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["1", "2", "3"]
     app.kubectl("rollout", "undo", "deployment/app", "--to-revision=1")
     app.kubectl("rollout", "status", "deployment/app", "--timeout=60s")
-    assert app.kubectl("logs", "-f", "--limit-bytes=6", pod_of(app)).stdout == "hello\n"
+    assert logs_of(app, pod_of(app), "hello\n") == "hello\n"
     before = pod_of(app)
     app.kubectl("rollout", "restart", "deployment/app")
     app.kubectl("rollout", "status", "deployment/app", "--timeout=60s")

@@ -116,13 +116,14 @@ class Silent(Noting):
         await self.ask.wait()
         return await self._observe(pod_uid)
 
-    async def hush(self) -> Container:
-        """From now on the engine does not answer; the container that it runs."""
+    async def bereave(self, code: int = 137) -> Container:
+        """The container that runs dies, and of that the engine gives no account; the container as it was."""
         await self.run()
         await asyncio.sleep(60)  # the worker has seen it run, and waits
         running = await self.container()
         for event in (self.ask, self.asked, self.created):
             event.clear()
+        self.runtime.kill(running.id, code)
         return running
 
 
@@ -130,8 +131,7 @@ def test_a_successor_is_created_while_the_engine_is_asked_about_the_death(tmp_pa
     async def story() -> None:
         world = Silent(tmp_path)
         async with world.running(containers=[container()]):
-            first = await world.hush()
-            world.runtime.kill(first.id)
+            await world.bereave()
             await world.created.wait()
             world.ask.set()
             await world.run(restarts=1)
@@ -146,8 +146,7 @@ def test_a_successor_in_a_sandbox_that_dies_as_well_is_replaced(tmp_path: Path) 
     async def story() -> None:
         world = Silent(tmp_path)
         async with world.running(containers=[container()]):
-            first = await world.hush()
-            world.runtime.kill(first.id)
+            first = await world.bereave()
             await world.created.wait()
             world.runtime.kill(first.sandbox_id)
             world.ask.set()
@@ -165,8 +164,7 @@ def test_only_what_starts_again_has_a_successor(tmp_path: Path, policy: str, cod
     async def story() -> None:
         world = Silent(tmp_path)
         async with world.running(containers=[container()], restartPolicy=policy):
-            first = await world.hush()
-            world.runtime.kill(first.id, code)
+            await world.bereave(code)
             await world.asked.wait()
             await asyncio.sleep(60)
             assert len(world.specs) == again
