@@ -11,7 +11,7 @@ nobody waits for in the API, all is removed at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.runtime.protocol import Container, Sandbox
@@ -32,6 +32,12 @@ class Observed:
     def same_as(self, other: Observed) -> bool:
         """Whether it is the same, in whatever order the engine told it."""
         return {*self.sandboxes, *self.containers} == {*other.sandboxes, *other.containers}
+
+    def having(self, new: Sandbox | Container) -> Observed:
+        """The same, with one as it is now."""
+        if isinstance(new, Sandbox):
+            return replace(self, sandboxes=(*(s for s in self.sandboxes if s.id != new.id), new))
+        return replace(self, containers=(*(c for c in self.containers if c.id != new.id), new))
 
     def sandbox(self) -> Sandbox | None:
         """The newest sandbox."""

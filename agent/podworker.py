@@ -1,8 +1,9 @@
 """One worker per pod: look, plan, act, report, wait. A thin shell around `agent.plan` and `agent.status`.
 
 It wakes by `wake()` (the engine said something, a probe turned, a kill ended), by `update()` and `forget()` (the pod changed
-in the API, or is no longer there) and by the plan's own clock. Each round reads the whole truth of its pod from the engine,
-so a lost event costs nothing but time. What takes long (ending a container) runs beside it, and wakes it.
+in the API, or is no longer there) and by the plan's own clock. A round reads the whole truth of its pod from the engine, or
+goes on with what the engine has just answered, so a lost event costs nothing but time. What takes long (ending a container)
+runs beside it, and wakes it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from agent.network.protocol import NetworkError, host_ports_of
 from agent.parts import Parts
 from agent.plan import Known, Observed, Waiting, grace_of
 from agent.probes import Probes
-from agent.runtime.protocol import EngineDownError, EngineError, RuntimeEvent, Sandbox
+from agent.runtime.protocol import Container, EngineDownError, EngineError, RuntimeEvent, Sandbox
 from agent.starter import NotStartedError, Starter, field_path, template_of
 from agent.status import Facts, as_told, full_name, status_of
 from agent.termination import TerminationMessages
@@ -54,9 +55,11 @@ class PodWorker:
         self._causes = Causes(pod)
         self._waiting: dict[str, Waiting] = {}
         self._kills = Kills(parts, self.wake)
-        self._starting: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[Container | None] | None = None
         self._ahead = Ahead(parts.runtime.remove)
         self._observed = Observed()
+        self._answered: Observed | None = None  # what the engine's answers have made of that, if they tell all
+        self._heard = 0  # events of the engine
         self._sandbox_failures = 0
         self._volume_troubles: tuple[str, ...] = ()
         self._known = Known()
@@ -89,6 +92,7 @@ class PodWorker:
     def hear(self, event: RuntimeEvent) -> None:
         """The engine spoke of one of the pod's containers."""
         self._causes.hear(event, self._parts.clock.now())
+        self._heard += 1
         if event.action == "die":
             self._foresee(event)
         if event.action != "kill":  # its end, if it is one, is told by itself
@@ -105,6 +109,7 @@ class PodWorker:
 
     def lose_engine(self) -> None:
         """The engine went away: what it would have said is not heard."""
+        self._heard += 1
         self._causes.lose_engine()
 
     def unplugged(self) -> None:
@@ -140,20 +145,30 @@ class PodWorker:
         if step := self._steps.taken():
             self._postpone(step)
         pod = self._as_known()
-        sandboxes, containers = await self._parts.runtime.observe(pod.metadata.uid)
-        observed = self._observed = Observed(tuple(sandboxes), tuple(containers))
+        observed = self._observed = self._answered or await self._look(pod)
+        self._answered = None
         known = await self._learn(pod, observed)
         planned = planner.plan(pod, observed, known, self._parts.clock.now())
         await self._tell(pod, observed, known)
         if planned.actions[-1:] == (planner.Finish(),):
             await self._clear(pod, observed, planned.actions[:-1])
             return True
-        acted = [await self._act(pod, observed, action) for action in planned.actions]
-        if not any(acted):
+        answered: Observed | None = observed
+        heard = self._heard
+        for action in planned.actions:
+            answer = await self._act(pod, observed, action)
+            answered = answered.having(answer) if answered and answer else None
+        if not all(isinstance(action, planner.KillContainer) for action in planned.actions):
+            self._answered = answered if heard == self._heard else None
+        else:
             due = [at for at in (planned.wake_at, self._retry_at, self._causes.due) if at]
             left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
             await self._sleep(left)
         return False
+
+    async def _look(self, pod: Pod) -> Observed:
+        sandboxes, containers = await self._parts.runtime.observe(pod.metadata.uid)
+        return Observed(tuple(sandboxes), tuple(containers))
 
     def _as_known(self) -> Pod:
         """The pod with the status that was told of it last."""
@@ -188,7 +203,8 @@ class PodWorker:
         ended = bool(planner.finished(pod, observed))
         if ended and not any(c.phase == "running" for c in observed.containers):
             await self._parts.volumes.release(pod.metadata.uid)
-        ready = ended or not living or await self._prepare_volumes(pod)
+        hoped = not (observed.sandboxes or self._volume_troubles)  # they are prepared while the sandbox is created
+        ready = ended or not living or hoped or await self._prepare_volumes(pod)
         if not ready:
             retry = self._parts.clock.now() + timedelta(seconds=VOLUME_PAUSE)
         self._retry_at = retry
@@ -250,18 +266,17 @@ class PodWorker:
         self._serving = pids
         self._parts.network.serve(pod.metadata.uid, pids)
 
-    async def _act(self, pod: Pod, observed: Observed, action: planner.Action) -> bool:
-        """Carry one action out; whether another look is due at once."""
+    async def _act(self, pod: Pod, observed: Observed, action: planner.Action) -> Sandbox | Container | None:
+        """Carry one action out; what it has started, if the engine's answer tells all that there is to see of it."""
         match action:
             case planner.CreateSandbox(attempt):
-                await self._create_sandbox(pod, observed, attempt)
+                return await self._create_sandbox(pod, observed, attempt)
             case planner.StartContainer():
                 sandbox = observed.sandbox()
                 assert sandbox is not None  # the plan starts containers in a living sandbox only
-                await self._start(pod, sandbox.id, action)
+                return await self._start(pod, sandbox.id, action)
             case planner.KillContainer(container_id, name, why):
                 self._kill(pod, container_id, name, why)
-                return False
             case planner.StopSandbox(sandbox_id):
                 self._causes.ours(sandbox_id)
                 await self._parts.runtime.stop(sandbox_id, 0)
@@ -270,7 +285,7 @@ class PodWorker:
             case planner.Remove(container_id):
                 self._causes.ours(container_id)
                 await self._parts.runtime.remove(container_id)
-        return True
+        return None
 
     async def _clear(self, pod: Pod, observed: Observed, removals: Sequence[planner.Action]) -> None:
         """Have nothing of the pod left, here and then in the API."""
@@ -284,20 +299,25 @@ class PodWorker:
         await self._parts.volumes.remove(pod.metadata.uid)
         await self._finish(pod)
 
-    async def _create_sandbox(self, pod: Pod, observed: Observed, attempt: int) -> None:
-        ip, retry = "", None
+    async def _create_sandbox(self, pod: Pod, observed: Observed, attempt: int) -> Sandbox | None:
+        ip, retry, running = "", None, None
         if attempt:
             self._parts.say(pod, "", "Normal", "SandboxChanged", planner.CHANGED)
         try:
-            sandbox = await self._parts.runtime.create_sandbox(sandbox_spec(pod, attempt))
+            sandbox, has_volumes = await asyncio.gather(
+                self._parts.runtime.create_sandbox(sandbox_spec(pod, attempt)), self._prepare_volumes(pod)
+            )
+            if not has_volumes:
+                await self._parts.runtime.remove(sandbox.id)
+                return None
             host_ip = self._parts.host_ip if pod.spec.host_network else ""
             address = host_ip or await self._parts.network.reserve(ref_of(pod))
             await self._ahead.clear()  # of a sandbox that did not start, or that died
-            started = replace(observed, sandboxes=(*observed.sandboxes, replace(sandbox, running=True)))
-            self._create_ahead(pod, started, sandbox, address)
-            sandbox = await self._parts.runtime.start_sandbox(sandbox)
+            self._create_ahead(pod, observed.having(replace(sandbox, running=True)), sandbox, address)
+            started = await self._parts.runtime.start_sandbox(sandbox)
             if not pod.spec.host_network:
-                ip = await self._parts.network.attach(ref_of(pod), sandbox.pid, host_ports_of(pod))
+                ip = await self._parts.network.attach(ref_of(pod), started.pid, host_ports_of(pod))
+            running = started
             self._sandbox_failures = 0
         except EngineDownError:
             raise
@@ -307,6 +327,7 @@ class PodWorker:
             self._sandbox_failures += 1
             retry = self._parts.clock.now() + timedelta(seconds=pause)
         self._known = Known(pod_ip=ip, sandbox_at=retry)
+        return running
 
     def _ip_of(self, pod: Pod) -> str:
         return self._parts.host_ip if pod.spec.host_network else self._known.pod_ip
@@ -325,32 +346,31 @@ class PodWorker:
             return
         now = self._parts.clock.now()
         ended = replace(dead, phase="exited", exit_code=death.exit_code, finished_at=now, pid=0)
-        others = (c for c in self._observed.containers if c is not dead)
-        self._observed = replace(self._observed, containers=(*others, ended))
+        self._observed = self._observed.having(ended)
         pod = self._as_known()
         self._create_ahead(pod, self._observed, sandbox, self._ip_of(pod))
 
-    async def _start(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
+    async def _start(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> Container | None:
         self._waiting.pop(action.name, None)
         self._starting = asyncio.create_task(self._bring_up(pod, sandbox_id, action))
         try:
             await asyncio.wait({self._starting})
-            if not self._starting.cancelled():
-                self._starting.result()
+            return None if self._starting.cancelled() else self._starting.result()
         except NotStartedError as e:
             self._waiting[action.name] = e.waiting
             if e.kill:
                 self._kill(pod, e.kill, action.name, "FailedPostStartHook")
+            return None
         finally:
             self._starting.cancel()
             self._starting = None
 
-    async def _bring_up(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> None:
+    async def _bring_up(self, pod: Pod, sandbox_id: str, action: planner.StartContainer) -> Container | None:
         ip = self._ip_of(pod)
         container_id = await self._ahead.take(
             sandbox_id, action, lambda id_, asked: self._starter.create(pod, id_, ip, asked)
         )
-        await self._starter.start(pod, ip, action.name, container_id)
+        return await self._starter.start(pod, ip, action.name, container_id)
 
     def _kill(self, pod: Pod, container_id: str, name: str, why: str) -> None:
         asked = None

@@ -15,9 +15,10 @@ from agent.environment import ConfigError, Surroundings, environment, references
 from agent.images import ImageMissingError, Say
 from agent.parts import Parts
 from agent.plan import StartContainer, Waiting
-from agent.runtime.protocol import EngineDownError, EngineError, Mount
+from agent.runtime.protocol import Container, EngineDownError, EngineError, Mount
 from agent.termination import TerminationMessages
-from kubeapi.core_v1.types import Container, LifecycleHandler, Pod
+from kubeapi.core_v1.types import Container as ContainerTemplate
+from kubeapi.core_v1.types import LifecycleHandler, Pod
 from kubeapi.errors import ApiError
 
 RETRY, LONGEST_HOOK = 10.0, 3600.0
@@ -32,7 +33,7 @@ class NotStartedError(Exception):
         self.waiting, self.kill = waiting, kill
 
 
-def template_of(pod: Pod, name: str) -> Container:
+def template_of(pod: Pod, name: str) -> ContainerTemplate:
     """The container's part of the spec."""
     return next(c for c in [*pod.spec.init_containers, *pod.spec.containers] if c.name == name)
 
@@ -74,25 +75,29 @@ class Starter:
         say("Normal", "Created", "Container created")
         return container_id
 
-    async def start(self, pod: Pod, ip: str, name: str, container_id: str) -> None:
-        """Start what `create` has made. NotStartedError when it is to be ended again, EngineDownError as there."""
+    async def start(self, pod: Pod, ip: str, name: str, container_id: str) -> Container | None:
+        """Start what `create` has made; as it was when it had begun, or None if the engine can't.
+
+        NotStartedError when it is to be ended again, EngineDownError as there.
+        """
         template, say = template_of(pod, name), self._teller(pod, name)
         try:
-            await self._parts.runtime.start(container_id)
+            started = await self._parts.runtime.start(container_id)
         except EngineDownError:
             raise
         except EngineError as e:
             say("Warning", "Failed", f"Error: {str(e).removeprefix('Error response from daemon: ')}")
-            return
+            return None
         say("Normal", "Started", "Container started")
         if template.lifecycle and template.lifecycle.post_start:
             await self._post_start(hooks.Scene(pod, ip, template, container_id), template.lifecycle.post_start, say)
+        return started
 
     def _teller(self, pod: Pod, name: str) -> Say:
         path = field_path(pod, name)
         return lambda type_, reason, message: self._parts.say(pod, path, type_, reason, message)
 
-    async def _variables(self, pod: Pod, template: Container, ip: str) -> dict[str, str]:
+    async def _variables(self, pod: Pod, template: ContainerTemplate, ip: str) -> dict[str, str]:
         namespace, objects = pod.metadata.namespace, self._parts.objects
         needed = sorted(references(template))
         sources = {ref: await objects.data(ref[0], namespace, ref[1]) for ref in needed}
@@ -102,7 +107,7 @@ class Starter:
             links = [s for s in links if (s.metadata.namespace, s.metadata.name) == ("default", "kubernetes")]
         return environment(pod, template, sources, links, around)
 
-    def _mounts(self, pod: Pod, template: Container, variables: dict[str, str], ip: str) -> tuple[Mount, ...]:
+    def _mounts(self, pod: Pod, template: ContainerTemplate, variables: dict[str, str], ip: str) -> tuple[Mount, ...]:
         """The volumes, and the files that name hosts and resolvers unless a volume lies over them."""
         mounts = self._parts.volumes.mounts(pod, template, variables)
         own = {m.target.rstrip("/") for m in mounts}

@@ -14,7 +14,6 @@ import platform
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import requests
@@ -168,13 +167,23 @@ class DockerRuntime:
 
     async def start_sandbox(self, sandbox: Sandbox) -> Sandbox:
         """Start what `create_sandbox` has made; as it is then."""
+        started = await self._started(sandbox.id)
+        assert isinstance(started, Sandbox)
+        return started
 
-        def start(c: Any) -> int:
-            c.start(sandbox.id)
-            return int(c.inspect_container(sandbox.id)["State"]["Pid"])
+    async def _started(self, id_: str) -> Sandbox | Container:
+        turn = self._inspections.turn
 
-        pid = await self._call(start)
-        return replace(sandbox, running=pid > 0, pid=pid)
+        def start(c: Any) -> Any:
+            c.start(id_)
+            return c.inspect_container(id_)
+
+        return self._learn(await self._call(start), turn)
+
+    def _learn(self, seen: Mapping[str, Any], turn: int) -> Sandbox | Container:
+        if shares := shares_due(seen):
+            self._weights.due(seen["Id"], shares)
+        return self._inspections.learn(seen, turn)
 
     async def _undone_if_cancelled(self, make: Callable[[Any], str]) -> str:
         """Have something made; its id. If nobody waits for that any more, it is removed again."""
@@ -199,10 +208,12 @@ class DockerRuntime:
 
         return await self._undone_if_cancelled(make)
 
-    async def start(self, container_id: str) -> None:
-        """Start; EngineError with the engine's words if its process can't be made."""
+    async def start(self, container_id: str) -> Container:
+        """Start; as it is then. EngineError with the engine's words if its process can't be made."""
         self._weights.starting()
-        await self._call(lambda c: c.start(container_id))
+        started = await self._started(container_id)
+        assert isinstance(started, Container)
+        return started
 
     async def _weigh(self, container_id: str, shares: int) -> None:
         await self._call(lambda c: c.update_container(container_id, cpu_shares=shares))
@@ -258,9 +269,7 @@ class DockerRuntime:
             return inspected
 
         for seen in await self._call(inspect) if new else ():
-            found[seen["Id"]] = self._inspections.learn(seen, turn)
-            if shares := shares_due(seen):
-                self._weights.due(seen["Id"], shares)
+            found[seen["Id"]] = self._learn(seen, turn)
         sandboxes = [s for s in found.values() if isinstance(s, Sandbox)]
         return sandboxes, [c for c in found.values() if isinstance(c, Container)]
 
@@ -297,7 +306,7 @@ class DockerRuntime:
             return ExecResult(code, said[1], said[2])
         finally:
             if session:
-                self._do_beside(_leave(session, kill=not ended))  # the engine may take its time over that
+                self._do_beside(session.close() if ended else session.kill())  # the engine may take its time over that
 
     async def open_exec(self, container_id: str, command: list[str], tty: bool, stdin: bool) -> Attached:
         """A command with its streams open."""
@@ -368,14 +377,6 @@ class DockerRuntime:
             self._client.close()
         for pool in (self._pool, self._slow_pool):
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-async def _leave(session: Attached, *, kill: bool) -> None:
-    """Close an exec; a command that did not end in its time is ended."""
-    if kill:
-        with contextlib.suppress(EngineError):  # that it took too long is what counts
-            await session.kill()
-    await session.close()
 
 
 async def _threaded(stream: Any, close: Callable[[], None]) -> AsyncGenerator[Any, None]:

@@ -130,11 +130,12 @@ class Attached:
             delay = min(2 * delay, longest)
 
     async def kill(self) -> None:
-        """End the command; the engine has no call for that, but knows its process."""
-        seen = await self._call(lambda c: c.exec_inspect(self._exec_id))
-        if seen["Running"] and seen["Pid"]:
-            with contextlib.suppress(ProcessLookupError):  # it was faster
+        """End the command and leave it; the engine has no call for that, but knows its process."""
+        with contextlib.suppress(EngineError, ProcessLookupError):  # it may not answer, and the command may be faster
+            seen = await self._call(lambda c: c.exec_inspect(self._exec_id))
+            if seen["Running"] and seen["Pid"]:
                 os.kill(seen["Pid"], signal.SIGKILL)
+        await self.close()
 
     async def close(self) -> None:
         """Leave the streams; what the command has not read of its input is dropped, or the connection would wait for it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.runtime import pause
 from agent.runtime.inspections import LABEL
 from agent.runtime.protocol import CPU_PERIOD, ContainerSpec, Mount, PodRef, SandboxSpec
 
@@ -36,7 +37,8 @@ def sandbox_options(cluster: str, spec: SandboxSpec, host_config: HostConfig) ->
             ipc_mode="host" if spec.host_ipc else "shareable",
             pid_mode="host" if spec.host_pid else None,
             sysctls=dict(spec.sysctls) or None,
-            security_opt=["no-new-privileges"],
+            security_opt=["no-new-privileges", f"seccomp={pause.SECCOMP}"],
+            cap_drop=["ALL"],
             oom_score_adj=max(-998, LOWEST_OOM_SCORE),
             shm_size="64m",
         ),

@@ -236,7 +236,7 @@ class SimulatedRuntime:
     def _pid(self) -> int:
         return self._rng.randrange(2, 1 << 22)
 
-    async def start(self, container_id: str) -> None:
+    async def start(self, container_id: str) -> Container:
         """As `Runtime` says. A container whose sandbox is dead can't join it."""
         self._enter("start")
         await self._take(self._pace.start)
@@ -252,10 +252,11 @@ class SimulatedRuntime:
             made.value = replace(container, phase="exited", exit_code=UNSTARTABLE, error=error, finished_at=now)
             made.dead.set()
             raise EngineError(f"Error response from daemon: {error}")
-        made.value = replace(container, phase="running", started_at=now, pid=self._pid())
+        made.value = begun = replace(container, phase="running", started_at=now, pid=self._pid())
         if life.seconds is not None:
             loop = asyncio.get_running_loop()
             made.end = loop.call_later(life.seconds, self._end, container_id, life.exit_code, life.oom_killed)
+        return begun
 
     def _end(self, container_id: str, exit_code: int, oom: bool = False) -> None:
         made = self._made.get(container_id)

@@ -83,15 +83,14 @@ class Engine(SimulatedRuntime):
         if self.mischief.full:
             raise EngineError("Error response from daemon: no space left on device")
 
-    async def start(self, container_id: str) -> None:
+    async def start(self, container_id: str) -> Container:
         """As `Runtime` says."""
-        await super().start(container_id)
-        container = self._get(container_id).value
-        assert isinstance(container, Container)
+        container = await super().start(container_id)
         for tell in self.on_start:
             tell(container)
         if self.mischief.doomed:
             asyncio.get_running_loop().call_later(self._chance.uniform(0, self.DOOM), self.kill, container_id, 1)
+        return container
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
         """As `Runtime` says."""

@@ -13,6 +13,7 @@ import pytest
 from docker import APIClient
 
 from agent.runtime.docker import DockerRuntime
+from agent.runtime.docker_options import sandbox_options
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -109,12 +110,38 @@ def docker(*arguments: str) -> None:
     subprocess.run(["docker", *arguments], check=True, capture_output=True, timeout=60)
 
 
+def told_of(pid: int) -> dict[str, str]:
+    """What the kernel says of a process."""
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+
+
 async def test_second_look_costs_one_call(engine: Engine) -> None:
     await engine.listen()
     await engine.run()
     before = await engine.runtime.observe(engine.pod.uid)
     assert await engine.asked() == ["GET /containers/json"]
     assert await engine.runtime.observe(engine.pod.uid) == before
+
+
+async def test_who_takes_a_sandbox_over_may_do_less_than_a_container(engine: Engine) -> None:
+    sandbox = await engine.runtime.start_sandbox(await engine.runtime.create_sandbox(SandboxSpec(engine.pod)))
+    told = told_of(sandbox.pid)
+    assert (told["Seccomp"], int(told["CapBnd"], 16), told["NoNewPrivs"]) == ("2", 0, "1")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("unshare --user true", 1), ("perl -e 'socket(S, 2, 1, 0) or exit 5'", 5), ("perl -e 'fork // exit 5'", 0)],
+)
+def test_a_sandbox_s_filter_denies_what_would_give_more_than_it_has(engine: Engine, command: str, code: int) -> None:
+    client = APIClient()
+    options = sandbox_options(engine.runtime.cluster, SandboxSpec(engine.pod), client.create_host_config)
+    made = client.create_container(IMAGE, ["sh", "-c", command], **options)["Id"]
+    try:
+        client.start(made)
+        assert client.wait(made)["StatusCode"] == code
+    finally:
+        client.remove_container(made, force=True)
 
 
 async def test_dead_container_is_asked_about_once(engine: Engine) -> None:

@@ -66,7 +66,10 @@ class World:
         while True:
             try:
                 async for event in self.runtime.events():
-                    self.worker.hear(event)
+                    if event.pod_uid:
+                        self.worker.hear(event)
+                    else:
+                        self.worker.wake()
             except EngineDownError:
                 self.worker.lose_engine()
                 await asyncio.sleep(0.5)
