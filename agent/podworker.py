@@ -288,7 +288,7 @@ class PodWorker:
         return None
 
     async def _clear(self, pod: Pod, observed: Observed, removals: Sequence[planner.Action]) -> None:
-        """Have nothing of the pod left, here and then in the API."""
+        """Have nothing of the pod left, here and then, if it is still there, in the API."""
         running = [container.name for container in observed.containers if container.phase == "running"]
         for name in running:
             self._say_of(name, "Normal", "Killing", f"Stopping container {name}")
@@ -297,7 +297,8 @@ class PodWorker:
         removing = (self._act(pod, observed, action) for action in removals)
         await asyncio.gather(*removing, self._parts.network.detach(pod.metadata.uid))
         await self._parts.volumes.remove(pod.metadata.uid)
-        await self._finish(pod)
+        if not self._gone:
+            await self._finish(pod)
 
     async def _create_sandbox(self, pod: Pod, observed: Observed, attempt: int) -> Sandbox | None:
         ip, retry, running = "", None, None

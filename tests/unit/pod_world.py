@@ -46,6 +46,7 @@ class World:
         self.network = SimulatedNetwork("10.99.0.0/24")
         self.status, self.events = PodStatus(), list[tuple[str, str]]()
         self.worker: PodWorker
+        self.work: asyncio.Task[None]
         self._changed, self.forgotten = asyncio.Event(), asyncio.Event()
         self._directory = directory
 
@@ -92,7 +93,8 @@ class World:
             host_ip="127.0.0.1",
         )
         self.worker = PodWorker(pod, parts, self._report, self._finish)
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self.worker.run())]
+        self.work = asyncio.create_task(self.worker.run())
+        tasks = [asyncio.create_task(self._listen()), self.work]
         try:
             yield
         finally:

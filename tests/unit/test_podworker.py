@@ -319,8 +319,9 @@ def test_pod_gone_from_the_api_is_ended(tmp_path: Path) -> None:
         async with world.running(containers=[container()]):
             await world.run()
             world.worker.forget()
-            await world.forgotten.wait()
+            await world.work
             assert await world.runtime.observe() == ([], [])
+            assert not world.forgotten.is_set()
 
     virtually(story)
 
