@@ -1,8 +1,7 @@
 """ReplicaSet: keeps so many pods of one template.
 
 Watches ReplicaSets and pods; a pod's key is its controller, or every ReplicaSet that could adopt it. What was just
-created or deleted is not in the informer yet, so `InFlight` lays it over the informer's view: nothing is created
-twice.
+created or deleted may not be in the informer yet, and is laid over its view: nothing is created twice.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
+from controlplane.controllers.inflight import InFlight
 from controlplane.controllers.owners import (
     adoption_patch,
     controller_of,
@@ -30,7 +30,7 @@ from kubeapi.meta_v1.types import ObjectMeta
 from kubeapi.selectors import matches
 
 BURST, AT_ONCE = 500, 16
-_FORGET = timedelta(minutes=5)
+PATIENCE = timedelta(minutes=5)  # with the informer
 
 
 class Step(NamedTuple):
@@ -91,47 +91,6 @@ def next_status(
     )
 
 
-class InFlight:
-    """Writes that the informer has not shown yet, by owner key."""
-
-    def __init__(self) -> None:
-        self._created: dict[str, dict[str, tuple[Pod, datetime]]] = {}
-        self._deleted: dict[str, dict[str, datetime]] = {}
-
-    def created(self, key: str, pod: Pod, now: datetime) -> None:
-        """The API server has answered with this new pod."""
-        self._created.setdefault(key, {})[pod.metadata.uid] = (pod, now)
-
-    def deleted(self, key: str, pod: Pod, now: datetime) -> None:
-        """The API server has accepted this pod's deletion."""
-        self._deleted.setdefault(key, {})[pod.metadata.uid] = now
-
-    def arrived(self, key: str, pod: Pod) -> Pod | None:
-        """The informer has shown this pod; as it was created here, if it was."""
-        created, _ = self._created.get(key, {}).pop(pod.metadata.uid, (None, None))
-        return created
-
-    def left(self, key: str, pod: Pod) -> None:
-        """The informer has shown that this pod is being deleted, or is gone."""
-        self._deleted.get(key, {}).pop(pod.metadata.uid, None)
-
-    def overlay(self, key: str, pods: Iterable[Pod], now: datetime) -> list[Pod]:
-        """The informer's pods, with those being created and without those being deleted."""
-        if not self._created.get(key) and not self._deleted.get(key):
-            return list(pods)
-        deleted = {uid for uid, at in self._deleted.get(key, {}).items() if now - at < _FORGET}
-        view = {p.metadata.uid: p for p in pods}
-        for uid, (pod, at) in self._created.get(key, {}).items():
-            if now - at < _FORGET:
-                view.setdefault(uid, pod)
-        return [p for uid, p in view.items() if uid not in deleted or p.metadata.deletion_timestamp is not None]
-
-    def forget(self, key: str) -> None:
-        """The owner is gone."""
-        self._created.pop(key, None)
-        self._deleted.pop(key, None)
-
-
 class ReplicaSetController(Controller):
     """Key: a ReplicaSet."""
 
@@ -139,11 +98,10 @@ class ReplicaSetController(Controller):
     component: ClassVar[str] = "replicaset-controller"
 
     def setup(self) -> None:
-        self._flying = InFlight()
+        self._flying = InFlight[Pod](PATIENCE)
         self._sets = self.watch(ReplicaSet, itself)
-        # Before the watch, so that a key's reconcile never sees a pod both in flight and gone.
-        self.context.informer(Pod).on_change(self._seen)
-        self._pods = self.watch(Pod, self._owners, facts=_facts, made=self._made)
+        self._pods = self.watch(Pod, self._owners, facts=_facts, made=self._flying.made)
+        self._pods.on_change(self._flying.shown)
         self._pods.add_index("controller", controller_uid)
 
     def _owners(self, pod: Pod) -> Iterable[str]:
@@ -155,19 +113,6 @@ class ReplicaSetController(Controller):
             for rs in self._sets.list(pod.metadata.namespace)
             if matches(rs.spec.selector, pod.metadata.labels)
         ]
-
-    def _seen(self, old: Pod | None, new: Pod | None) -> None:
-        if new is not None and new.metadata.deletion_timestamp is None:
-            return
-        for pod in (old, new):
-            owner = controller_of(pod.metadata) if pod else None
-            if pod is not None and owner is not None:
-                self._flying.left(f"{pod.metadata.namespace}/{owner.name}", pod)
-
-    def _made(self, pod: Pod) -> Pod | None:
-        """What this controller has created is no news to it."""
-        owner = controller_of(pod.metadata)
-        return self._flying.arrived(f"{pod.metadata.namespace}/{owner.name}", pod) if owner else None
 
     async def reconcile(self, key: str) -> None:
         namespace, name = split(key)
@@ -230,8 +175,7 @@ class ReplicaSetController(Controller):
                 elif isinstance(answer, BaseException):
                     broken = answer
                 else:
-                    if self._pods.get(answer.metadata.namespace, answer.metadata.name) is None:
-                        self._flying.created(key, answer, self.clock.now())
+                    self._flying.wrote(answer, self.clock.now())
                     self.recorder.event(rs, "Normal", "SuccessfulCreate", f"Created pod: {answer.metadata.name}")
             if broken is not None:
                 raise broken
@@ -252,9 +196,7 @@ class ReplicaSetController(Controller):
             elif isinstance(answer, BaseException):
                 broken = answer
             else:
-                shown = self._pods.get(pod.metadata.namespace, pod.metadata.name)
-                if shown is not None and shown.metadata.deletion_timestamp is None:
-                    self._flying.deleted(key, pod, self.clock.now())
+                self._flying.deleted(pod, self.clock.now())
                 self.recorder.event(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")
         if broken is not None:
             raise broken

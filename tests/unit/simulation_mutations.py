@@ -25,7 +25,7 @@ from controlplane.apiserver.writes import Writer
 from controlplane.controllers import endpoints
 from controlplane.controllers.deployment import rolling
 from controlplane.controllers.garbage import GarbageCollector
-from controlplane.controllers.replicaset import InFlight
+from controlplane.controllers.inflight import InFlight
 from controlplane.scheduler.snapshot import NodeInfo
 from controlplane.store import Entry
 from kubeapi.client.informer import Informer

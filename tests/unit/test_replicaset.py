@@ -16,7 +16,7 @@ from controlplane.admission.chain import Admission
 from controlplane.apiserver.bootstrap import bootstrap
 from controlplane.apiserver.server import ApiServer
 from controlplane.controllers.controller import Context
-from controlplane.controllers.replicaset import InFlight, ReplicaSetController, batches, plan
+from controlplane.controllers.replicaset import ReplicaSetController, batches, plan
 from kubeapi.apps_v1.types import ReplicaSet
 from kubeapi.client.client import Client
 from kubeapi.client.transport import Request, Response, Transport
@@ -62,17 +62,6 @@ def test_finished_pods_are_replaced() -> None:
 
 def test_slow_start_doubles() -> None:
     assert list(batches(10)) == [1, 2, 4, 3]
-
-
-def test_a_created_pod_counts_before_the_informer_shows_it_and_once_after() -> None:
-    flying, made = InFlight(), pod("p")
-    flying.created("n/rs", made, NOW)
-    assert flying.overlay("n/rs", [], NOW) == [made]
-    assert flying.arrived("n/rs", made) == made
-    assert flying.arrived("n/rs", made) is None
-    assert flying.overlay("n/rs", [made], NOW) == [made]
-    flying.deleted("n/rs", made, NOW)
-    assert flying.overlay("n/rs", [made], NOW) == []
 
 
 class Lossy:

@@ -6,13 +6,14 @@ Deployments, their ReplicaSets and pods in; `plan` decides; writes and Events ou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from controlplane.controllers.controller import Controller, itself, key_of, split
 from controlplane.controllers.deployment.history import REVISION, same_template
 from controlplane.controllers.deployment.plan import Plan, plan
 from controlplane.controllers.deployment.status import deadline
+from controlplane.controllers.inflight import InFlight
 from controlplane.controllers.owners import (
     adoption_patch,
     controller_of,
@@ -26,7 +27,7 @@ from kubeapi.core_v1.types import Pod
 from kubeapi.errors import ApiError
 from kubeapi.selectors import matches
 
-FORGET = timedelta(seconds=30)  # what the informer has not shown by then is gone again
+PATIENCE = timedelta(seconds=30)  # with the informer
 
 
 class DeploymentController(Controller):
@@ -36,34 +37,12 @@ class DeploymentController(Controller):
     component: ClassVar[str] = "deployment-controller"
 
     def setup(self) -> None:
-        self._written: dict[str, dict[str, tuple[ReplicaSet, datetime]]] = {}  # by Deployment and name, and when
+        self._flying = InFlight[ReplicaSet](PATIENCE)
         self._deployments = self.watch(Deployment, itself)
-        self.context.informer(ReplicaSet).on_change(self._shown)  # before the watch has the Deployment looked at
         self._sets = self.watch(ReplicaSet, self._owners_of_set)
+        self._sets.on_change(self._flying.shown)
         self._pods = self.watch(Pod, self._owners_of_pod, facts=lambda p: (p.metadata.owner_references, is_finished(p)))
         self._pods.add_index("controller", controller_uid)
-
-    def _known(self, key: str, namespace: str) -> list[ReplicaSet]:
-        """The ReplicaSets of a namespace as the informer has them, or, where it is late, as this Deployment left them."""
-        known, now = {rs.metadata.name: rs for rs in self._sets.list(namespace)}, self.clock.now()
-        for name, (rs, at) in self._written.get(key, {}).items():
-            late = name not in known or _version(known[name]) < _version(rs)
-            if late and now - at < FORGET:
-                known[name] = rs
-        return [*known.values()]
-
-    def _note(self, deployment: Deployment, rs: ReplicaSet) -> None:
-        self._written.setdefault(key_of(deployment), {})[rs.metadata.name] = rs, self.clock.now()
-
-    def _shown(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
-        """The informer is as far as this: what was written before it counts no more."""
-        for rs in (old, new):
-            owner = controller_of(rs.metadata) if rs else None
-            if rs and owner:
-                written = self._written.get(f"{rs.metadata.namespace}/{owner.name}", {})
-                noted, _ = written.get(rs.metadata.name, (None, None))
-                if noted and (new is None or _version(new) >= _version(noted)):
-                    del written[rs.metadata.name]
 
     def _owners_of_set(self, rs: ReplicaSet) -> Iterable[str]:
         owner = controller_of(rs.metadata)
@@ -84,7 +63,7 @@ class DeploymentController(Controller):
         namespace, name = split(key)
         deployment = self._deployments.get(namespace, name)
         if deployment is None:
-            self._written.pop(key, None)
+            self._flying.forget(key)
             return
         sets = await self._claim(deployment)
         pods = {
@@ -100,7 +79,8 @@ class DeploymentController(Controller):
             self.queue.add_after(key, (due - now).total_seconds() + 1)
 
     async def _claim(self, deployment: Deployment) -> list[ReplicaSet]:
-        known = self._known(key_of(deployment), deployment.metadata.namespace)
+        shown = self._sets.list(deployment.metadata.namespace)
+        known = self._flying.overlay(key_of(deployment), shown, self.clock.now())
         mine = plan_claims(deployment, deployment.spec.selector, known)
         held = list(mine.held)
         for rs in mine.adopt if mine.adopt and await self.lives(deployment) else ():
@@ -119,10 +99,11 @@ class DeploymentController(Controller):
             return
         before = {rs.metadata.name: rs.spec.replicas or 0 for rs in sets}
         for rs in step.update:
-            self._note(deployment, await self.client.update(rs))
+            self._flying.wrote(await self.client.update(rs), self.clock.now())
             self._tell_scaled(deployment, rs, before[rs.metadata.name])
         for rs in step.delete:
             await self.client.delete(ReplicaSet, rs.metadata.name, rs.metadata.namespace, uid=rs.metadata.uid)
+            self._flying.deleted(rs, self.clock.now())
         written = deployment.clone()
         written.status = step.status
         if step.revision:
@@ -133,7 +114,7 @@ class DeploymentController(Controller):
     async def _create(self, deployment: Deployment, rs: ReplicaSet) -> bool:
         """Create the new ReplicaSet; False if its name belongs to another template, so that the next hash is tried."""
         try:
-            self._note(deployment, await self.client.create(rs))
+            self._flying.wrote(await self.client.create(rs), self.clock.now())
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 why = f'Failed to create new replica set "{rs.metadata.name}": {error.message}'
@@ -156,7 +137,3 @@ class DeploymentController(Controller):
             way = "up" if now > before else "down"
             message = f"Scaled {way} replica set {rs.metadata.name} from {before} to {now}"
             self.recorder.event(deployment, "Normal", "ScalingReplicaSet", message)
-
-
-def _version(rs: ReplicaSet) -> int:
-    return int(rs.metadata.resource_version)
