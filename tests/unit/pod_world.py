@@ -135,6 +135,11 @@ def _runs(status: PodStatus, restarts: int) -> bool:
     return seen.state.running is not None and seen.restart_count == restarts
 
 
+def seconds() -> float:
+    """The virtual time."""
+    return asyncio.get_running_loop().time()
+
+
 def container(**more: Any) -> dict[str, Any]:
     """A container `c` of a pod's spec."""
     return {"name": "c", "image": IMAGE, **more}
