@@ -25,6 +25,7 @@ from kubeapi.registry import Kind
 
 TOKEN_VERSION = "meta.k8s.io/v1"
 DECODED = 64  # objects whose selectable parts are remembered
+FILTERS = 32  # that are remembered
 KEPT, KEPT_BYTES = 4, 1 << 20  # collections whose items are remembered, and how large they are at most
 
 
@@ -37,7 +38,11 @@ class Filter(NamedTuple):
 
 def filter_of(kind: Kind, query: dict[str, str]) -> Filter:
     """The filter of labelSelector and fieldSelector; 400 for a selector, or a field, that Kubernetes would not take."""
-    label_text, field_text = query.get("labelSelector", ""), query.get("fieldSelector", "")
+    return _filter(kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+
+
+@functools.lru_cache(maxsize=FILTERS)
+def _filter(kind: Kind, label_text: str, field_text: str) -> Filter:
     if not label_text and not field_text:
         return Filter(lambda _value: True, trivial=True)
     labels, fields = selectors.parse_labels(label_text), selectors.parse_fields(field_text)

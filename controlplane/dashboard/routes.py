@@ -30,6 +30,11 @@ Admitted = Callable[[HTTPConnection, Request], Request]
 """A request with the user whom a connection's headers name, if it may make it; ApiError otherwise."""
 
 
+def is_of_page(path: str) -> bool:
+    """Whether a request for the path is the page's to answer."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
 class Dashboard:
     """Answers below /dashboard. `admitted` settles who asks."""
 
