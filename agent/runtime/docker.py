@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import platform
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +19,13 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.errors import ImageNotFound as NoSuchImage
 
-from agent.runtime import pause
+from agent.runtime import docker_images, pause
 from agent.runtime.docker_client import connect
 from agent.runtime.docker_exec import Attached, hijack
+from agent.runtime.docker_images import DockerImages
 from agent.runtime.docker_logs import read_logs
 from agent.runtime.docker_options import container_options, sandbox_options
-from agent.runtime.inspections import LABEL, Inspections, image_of, is_ours, listed_of, shares_due
+from agent.runtime.inspections import LABEL, Inspections, is_ours, listed_of, shares_due
 from agent.runtime.protocol import (
     Container,
     ContainerSpec,
@@ -34,7 +34,6 @@ from agent.runtime.protocol import (
     EngineInfo,
     ExecResult,
     ExecSession,
-    Image,
     ImageNotFoundError,
     Listed,
     RuntimeEvent,
@@ -44,6 +43,7 @@ from agent.runtime.protocol import (
 from agent.runtime.weights import Weights
 
 CONFLICT = 409
+EVENTS = ("die", "kill", "oom", "destroy")
 T = TypeVar("T")
 
 
@@ -60,8 +60,9 @@ class DockerRuntime:
         self._client: Any = None
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="docker")
         self._slow_pool = ThreadPoolExecutor(256, thread_name_prefix="docker-slow")  # calls that wait for a container
-        self._has_pause = False
         self._inspections = Inspections()
+        self._images = DockerImages(self._call)
+        self.image, self.images, self.pull = self._images.image, self._images.images, self._images.pull
         self._weights = Weights(self._weigh)
         self._beside: set[asyncio.Task[None]] = set()  # what nobody waits for
 
@@ -107,50 +108,11 @@ class DockerRuntime:
         """Return when the engine answers, or EngineDownError."""
         await self._call(lambda c: c.ping())
 
-    # Images
-
-    async def image(self, ref: str) -> Image | None:
-        """The image if it is here."""
-        try:
-            return await self._call(lambda c: image_of(c.inspect_image(ref)))
-        except ImageNotFoundError:
-            return None
-
-    async def images(self) -> list[Image]:
-        """All images of the engine."""
-        found = await self._call(lambda c: c.images())
-        return [
-            Image(i["Id"], tuple(i.get("RepoTags") or ()), tuple(i.get("RepoDigests") or ()), i["Size"]) for i in found
-        ]
-
-    async def pull(self, ref: str) -> Image:
-        """Pull from the image's registry; EngineError with the engine's words when it can't be had."""
-
-        def pull(c: Any) -> Image:
-            for line in c.pull(ref, stream=True, decode=True):
-                if "error" in line:
-                    raise EngineError(f"Error response from daemon: {line['error']}")
-            return image_of(c.inspect_image(ref))
-
-        return await self._call(pull, slow=True)
-
-    async def _ensure_pause(self) -> None:
-        if self._has_pause:
-            return
-        if await self.image(pause.IMAGE) is None:
-            tar = pause.root_filesystem(platform.machine())
-            await self._call(
-                lambda c: c.import_image_from_data(
-                    tar, repository=pause.REPOSITORY, tag=pause.TAG, changes=['ENTRYPOINT ["/pause"]']
-                )
-            )
-        self._has_pause = True
-
     # Sandboxes and containers
 
     async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
         """Create a sandbox; containers may be created in it at once. One of the same attempt left half made is replaced."""
-        await self._ensure_pause()
+        await self._images.ensure_pause()
 
         def make(c: Any) -> str:
             options = sandbox_options(self.cluster, spec, c.create_host_config)
@@ -275,20 +237,26 @@ class DockerRuntime:
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         """What happens to this cluster's containers from now on; raises EngineDownError when the engine goes."""
-        ours = f"{LABEL}cluster={self.cluster}"
-        filters = {"type": ["container"], "label": [ours], "event": ["die", "kill", "oom", "destroy"]}
+        filters = {"type": ["container", "image"], "event": [*EVENTS, *docker_images.EVENTS]}
         stream = await self._call(lambda c: c.events(decode=True, filters=filters))
         self._inspections.opened()
+        self._images.changed()
         try:
             yield RuntimeEvent("listening", "", "")
             async for event in _threaded(stream, stream.close):
                 action, id_, told = event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"]
+                if event["Type"] == "image":
+                    self._images.changed()
+                    continue
+                if told.get(LABEL + "cluster") != self.cluster:
+                    continue
                 if action != "kill":  # whether it ends by that, `die` will tell
                     self._inspections.turned(id_)
                 signal, code = int(told.get("signal", 0)), int(told.get("exitCode", 0))
                 yield RuntimeEvent(action, id_, told.get(LABEL + "pod.uid", ""), signal, code)
         finally:
             self._inspections.closed()
+            self._images.changed(told=False)
         raise EngineDownError("the engine's event stream ended")
 
     # Inside containers

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from agent.runtime.protocol import Container, Image, Listed, PodRef, Sandbox
+from agent.runtime.protocol import Container, Listed, PodRef, Sandbox
 
 LABEL = "naru.dev/"
 POD = ("pod.namespace", "pod.name", "pod.uid")
@@ -79,13 +79,6 @@ def _time(text: str) -> datetime | None:
         return None
     stamp, _, rest = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{stamp}.{rest[:6] or '0'}+00:00")
-
-
-def image_of(seen: Mapping[str, Any]) -> Image:
-    """An image, inspected."""
-    config = seen.get("Config") or {}
-    tags, digests = tuple(seen.get("RepoTags") or ()), tuple(seen.get("RepoDigests") or ())
-    return Image(seen["Id"], tags, digests, seen.get("Size", 0), config.get("User", ""))
 
 
 def is_ours(labels: Mapping[str, str]) -> bool:

@@ -123,6 +123,39 @@ async def test_second_look_costs_one_call(engine: Engine) -> None:
     assert await engine.runtime.observe(engine.pod.uid) == before
 
 
+async def test_that_an_image_is_there_is_asked_once_until_the_engine_says_that_images_have_changed(
+    engine: Engine,
+) -> None:
+    name = f"naru/test-{uuid.uuid4().hex[:8]}"
+    docker("tag", IMAGE, name)
+    try:
+        await engine.listen()
+        found = await engine.runtime.image(name)
+        engine.door.asked.clear()
+        assert found is not None and await engine.runtime.image(name) == found
+        assert engine.door.asked == []
+    finally:
+        docker("rmi", name)
+    async with asyncio.timeout(20):
+        while await engine.runtime.image(name) is not None:  # noqa: ASYNC110 - the engine tells, in its time
+            await asyncio.sleep(0.01)
+
+
+async def test_without_an_event_stream_every_image_is_asked_for(engine: Engine) -> None:
+    await engine.runtime.image(IMAGE)
+    engine.door.asked.clear()
+    await engine.runtime.image(IMAGE)
+    assert engine.door.asked == [f"GET /images/{IMAGE}/json"]
+
+
+async def test_nothing_is_heard_of_others_containers(engine: Engine) -> None:
+    await engine.listen()
+    docker("run", "--rm", IMAGE, "true")
+    made = await engine.run()
+    await engine.runtime.remove(made)
+    assert (await engine.events.get()).id == made
+
+
 async def test_who_takes_a_sandbox_over_may_do_less_than_a_container(engine: Engine) -> None:
     sandbox = await engine.runtime.start_sandbox(await engine.runtime.create_sandbox(SandboxSpec(engine.pod)))
     told = told_of(sandbox.pid)
