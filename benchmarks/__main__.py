@@ -60,7 +60,7 @@ async def one_pod(cluster: Cluster, engine: Engine) -> list[Row]:
         by_hand.append(await raw(engine.pod))
         await asyncio.to_thread(engine.clear)
     return [
-        Row(POD_ROW, "ms", ours, floor, command, times=1.3),
+        Row(POD_ROW, "ms", ours, floor, command, times=1.0),
         Row("  beside its sandbox and container by hand", "ms", ours, by_hand),
     ]
 
@@ -79,7 +79,7 @@ async def many_pods(cluster: Cluster, engine: Engine) -> list[Row]:
             floor.append(await asyncio.to_thread(engine.run_many, MANY))
             cleared.append(await raw(engine.clear))
     return [
-        Row(MANY_ROW, "ms", ours, floor, times=1.5),
+        Row(MANY_ROW, "ms", ours, floor, times=1.2),
         Row(f"{MANY} pods deleted without grace, until nothing is left", "ms", ended, cleared, times=1.2),
     ]
 

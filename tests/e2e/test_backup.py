@@ -18,7 +18,7 @@ from kubeapi.client.http import HttpTransport
 from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import ConfigMap
 from naru.processes import Process, StartError
-from tests.e2e.conftest import Cluster, started
+from tests.e2e.conftest import Cluster, started, until
 from tests.e2e.test_crash import APP
 
 
@@ -174,7 +174,7 @@ def test_pods_become_what_the_restored_objects_say_and_those_of_both_lives_run_o
         try:
             make("both")
             make("deleted")
-            container = running("both")
+            container, ended = running("both"), running("deleted")
             node.naru("backup", str(tmp_path / "cluster.backup"))
             node.kubectl("delete", "deployment/deleted", "--cascade=foreground", "--timeout=60s")
             make("made")
@@ -184,7 +184,8 @@ def test_pods_become_what_the_restored_objects_say_and_those_of_both_lives_run_o
             node.kubectl("wait", "--for=condition=Available", "deployment/both", "deployment/deleted", "--timeout=60s")
             assert running("both") == container
             assert node.kubectl("get", "deployment/made", check=False).returncode == 1
-            assert len(node.containers("label=naru.dev/container=app")) == 2
+            until(lambda: running("deleted") not in ("", ended))  # what was restored says that it is available, as it was
+            until(lambda: len(node.containers("label=naru.dev/container=app")) == 2)
             assert up.poll() is None  # who started it in the foreground has not lost it
         finally:
             up.send_signal(signal.SIGINT)
