@@ -184,7 +184,8 @@ def test_pods_become_what_the_restored_objects_say_and_those_of_both_lives_run_o
             node.kubectl("wait", "--for=condition=Available", "deployment/both", "deployment/deleted", "--timeout=60s")
             assert running("both") == container
             assert node.kubectl("get", "deployment/made", check=False).returncode == 1
-            until(lambda: running("deleted") not in ("", ended))  # what was restored says that it is available, as it was
+            # What was restored says that it is available, as it was.
+            until(lambda: running("deleted") not in ("", ended))
             until(lambda: len(node.containers("label=naru.dev/container=app")) == 2)
             assert up.poll() is None  # who started it in the foreground has not lost it
         finally:
