@@ -89,8 +89,12 @@ class Engine(SimulatedRuntime):
         for tell in self.on_start:
             tell(container)
         if self.mischief.doomed:
-            asyncio.get_running_loop().call_later(self._chance.uniform(0, self.DOOM), self.kill, container_id, 1)
+            asyncio.get_running_loop().call_later(self._chance.uniform(0, self.DOOM), self._doom, container_id)
         return container
+
+    def _doom(self, container_id: str) -> None:
+        if self.mischief.doomed:  # else it has been spared: after the last fault nothing goes wrong
+            self.kill(container_id, 1)
 
     async def stop(self, container_id: str, grace: float, signal: str = "") -> None:
         """As `Runtime` says."""

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.runtime.protocol import ContainerSpec, Image, PodRef, SandboxSpec
 from naru.cli import main
 from naru.simulation.deeds import Deed
 from naru.simulation.many import Journal, Size, storytellers
+from naru.simulation.node import Engine
 from naru.simulation.shrink import shrink
 from naru.simulation.story import Outcome, tell
-from naru.simulation.virtual import StuckError, VirtualLoop, virtually
+from naru.simulation.virtual import StuckError, VirtualClock, VirtualLoop, virtually
 
 SEEDS = 200
 SIZE = Size(nodes=3, seconds=4.0)
@@ -131,3 +133,20 @@ def test_who_waits_for_a_turn_may_be_cancelled_in_any(turns: int) -> None:
         return waiter.cancelled()
 
     assert virtually(story)
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_what_is_doomed_is_spared_once_the_mischief_is_over(lasts: bool) -> None:
+    async def story() -> str:
+        engine = Engine(VirtualClock(), random.Random(1), random.Random(2), {})
+        engine.present["app:1"] = Image("sha256:app", ("app:1",))
+        pod = PodRef("n", "p", "u")
+        sandbox = await engine.start_sandbox(await engine.create_sandbox(SandboxSpec(pod)))
+        made = await engine.create_container(ContainerSpec(pod, "c", sandbox.id, "app:1"))
+        engine.mischief.doomed = True
+        await engine.start(made)
+        engine.mischief.doomed = lasts
+        await asyncio.sleep(Engine.DOOM)
+        return (await engine.observe())[1][0].phase
+
+    assert virtually(story) == ("exited" if lasts else "running")
