@@ -7,6 +7,7 @@ so a number given to somebody else since is never taken for ours. Readiness is t
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 NO_AUTHORITIES = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 """For what trusts nobody but its own cluster: aiohttp reads all of the system's authorities at import, 50 ms and 2 MB."""
 
@@ -108,6 +110,11 @@ class Process:
                 select.select([pidfd], [], [], deadline)
         self._record.unlink(missing_ok=True)
         return True
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the one that made it dies, in whatever way."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def tell_ready(descriptor: int | None) -> None:

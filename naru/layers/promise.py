@@ -11,7 +11,6 @@ not begun where the kernel keeps promises strictly (overcommit mode 2) or a limi
 from __future__ import annotations
 
 import argparse
-import ctypes
 import mmap
 import os
 import resource
@@ -29,12 +28,12 @@ from naru.layers import memory_words as words
 from naru.layers.bits import runs_32_bit, sentence
 from naru.layers.labels import Labels, shown
 from naru.layers.terminal import padded, width
+from naru.processes import end_with_parent
 
 GIB, MIB = 1 << 30, 1 << 20
 PROCESSES, EACH = 10, 4 * GIB
 TOUCHED = 4 * MIB  # what each child touches in the end
 ROOM = 256 * MIB  # must be free everywhere: the children themselves, ten times TOUCHED, page tables
-PR_SET_PDEATHSIG = 1
 MOMENTS = {
     "before": Term("before", "전"),
     "promised": Term("promised", "약속"),
@@ -176,7 +175,7 @@ class Child:
 
 def _live(parent: int, planned: Plan, orders: int, answers: int) -> None:
     """A child's whole life. It ends with its parent, even one that was killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    end_with_parent()
     if os.getppid() != parent:  # it died before we asked
         return
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS

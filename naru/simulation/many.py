@@ -20,6 +20,7 @@ from typing import NamedTuple, TextIO
 import structlog
 
 from naru.memory import spare_collector
+from naru.processes import end_with_parent
 from naru.simulation.deeds import Deed
 from naru.simulation.shrink import shrink
 from naru.simulation.story import Outcome, tell
@@ -54,7 +55,9 @@ def storytellers(jobs: int = 0) -> Iterator[ProcessPoolExecutor]:
 
 
 def prepare() -> None:
-    """Make a process tell stories fast: what the parts complain of is what is being done to them, and goes unsaid."""
+    """Make a process tell stories, for as long as there is who asked; and fast: what the parts complain of is what is being
+    done to them, and goes unsaid."""
+    end_with_parent()
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     spare_collector()

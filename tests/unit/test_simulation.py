@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -133,6 +136,31 @@ def test_who_waits_for_a_turn_may_be_cancelled_in_any(turns: int) -> None:
         return waiter.cancelled()
 
     assert virtually(story)
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Return once it holds; a failure after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has made."""
+    return {
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    }
+
+
+def test_who_tells_stories_ends_with_who_asked_for_them() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "naru", "simulate", "--stories", "99", "--quiet", "--jobs", "2"]
+    ) as asking:
+        until(lambda: len(children(asking.pid)) >= 2)
+        tellers = children(asking.pid)
+        asking.kill()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in tellers))
 
 
 @pytest.mark.parametrize("lasts", [True, False])
