@@ -25,6 +25,7 @@ class Ahead:
     def __init__(self, remove: Remove) -> None:
         self._remove = remove
         self._created: dict[str, _Created] = {}
+        self.undone = 0  # how many were not started: some are removed, others are there for the plan to find
 
     @property
     def names(self) -> frozenset[str]:
@@ -45,21 +46,25 @@ class Ahead:
         if found and found[:2] == (sandbox_id, action):
             return await found.task
         if found:
+            self.undone += 1
             await self._undo(found.task)
         return await create(sandbox_id, action)
 
     def cancel(self) -> None:
         """The pod ends: what is on its way is undone, what is there goes with the rest."""
+        self.undone += len(self._created)
         for created in self._created.values():
             created.task.cancel()
         self._created.clear()
 
-    async def clear(self) -> None:
-        """As `cancel`; returns when what was on its way is gone. What is there the plan finds, and replaces."""
+    async def clear(self) -> int:
+        """As `cancel`; returns when what was on its way is gone. How many there were: what is there the plan finds, and
+        replaces."""
         tasks = [created.task for created in self._created.values()]
         self.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        return len(tasks)
 
     async def _undo(self, task: asyncio.Task[str]) -> None:
         task.cancel()

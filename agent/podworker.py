@@ -154,17 +154,21 @@ class PodWorker:
             await self._clear(pod, observed, planned.actions[:-1])
             return True
         answered: Observed | None = observed
-        heard = self._heard
+        changed = self._changes()
         for action in planned.actions:
             answer = await self._act(pod, observed, action)
             answered = answered.having(answer) if answered and answer else None
         if not all(isinstance(action, planner.KillContainer) for action in planned.actions):
-            self._answered = answered if heard == self._heard else None
+            self._answered = answered if changed == self._changes() else None
         else:
             due = [at for at in (planned.wake_at, self._retry_at, self._causes.due) if at]
             left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
             await self._sleep(left)
         return False
+
+    def _changes(self) -> tuple[int, int]:
+        """What else has changed on the engine so far, beside what it was asked to do."""
+        return self._heard, self._ahead.undone
 
     async def _look(self, pod: Pod) -> Observed:
         sandboxes, containers = await self._parts.runtime.observe(pod.metadata.uid)
@@ -313,8 +317,8 @@ class PodWorker:
                 return None
             host_ip = self._parts.host_ip if pod.spec.host_network else ""
             address = host_ip or await self._parts.network.reserve(ref_of(pod))
-            await self._ahead.clear()  # of a sandbox that did not start, or that died
-            self._create_ahead(pod, observed.having(replace(sandbox, running=True)), sandbox, address)
+            if not await self._ahead.clear():  # else of a sandbox that did not start, or that died: one has to look
+                self._create_ahead(pod, observed.having(replace(sandbox, running=True)), sandbox, address)
             started = await self._parts.runtime.start_sandbox(sandbox)
             if not pod.spec.host_network:
                 ip = await self._parts.network.attach(ref_of(pod), started.pid, host_ports_of(pod))

@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.agent import AgentConfig
 from agent.node import Machine
-from agent.runtime.protocol import EngineDownError
+from agent.runtime.protocol import EngineDownError, EngineError
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.authentication import ADMIN, node_identity
 from controlplane.apiserver.bootstrap import bootstrap
@@ -64,7 +64,8 @@ class _Server:
 
 
 class _Attached:
-    """One agent's hold of its node's engine. What the engine was asked it does, whether or not the agent lives to hear."""
+    """One agent's hold of its node's engine. What the engine was asked it does, whether or not the agent lives to hear; an
+    agent that lives and waits no more for what it has made removes it, as `DockerRuntime` does."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self.dead = engine, False
@@ -82,8 +83,19 @@ class _Attached:
                 await self._engine.hurdle()
                 return await call(*args, **more)
 
+            async def undo() -> None:
+                with contextlib.suppress(EngineError):
+                    made = await task
+                    if not self.dead:
+                        await self._engine.remove(getattr(made, "id", made))
+
             task = asyncio.get_running_loop().create_task(heard())
-            await asyncio.wait({task})
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                if name.startswith("create_") and not self.dead:
+                    await asyncio.wait({asyncio.get_running_loop().create_task(undo())})
+                raise
             return task.result()
 
         return asked

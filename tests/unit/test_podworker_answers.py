@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from agent.runtime.protocol import Container, Sandbox, SandboxSpec
+from agent.runtime.protocol import Container, ContainerSpec, EngineError, Sandbox, SandboxSpec
 from kubeapi.core_v1.types import Pod, PodStatus
 from naru.simulation.virtual import virtually
 from tests.unit.pod_world import World, container
@@ -52,6 +52,40 @@ class Fatal(Counting):
             self.runtime.kill(container_id)
             await asyncio.sleep(1)
         return begun
+
+
+class Crossing(Counting):
+    """A world whose first sandbox can't be started, and whose container is created for it while the second is."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.runtime.fail("start_sandbox", EngineError("no space left on device"))
+        self._create = self.runtime.create_container
+        self.runtime.create_container = self._late  # type: ignore[method-assign]
+        self._second, self._created = asyncio.Event(), asyncio.Event()
+
+    async def _counted_sandbox(self, spec: SandboxSpec) -> Sandbox:
+        if self.sandboxes == 1:
+            self._second.set()
+            await self._created.wait()
+        return await super()._counted_sandbox(spec)
+
+    async def _late(self, spec: ContainerSpec) -> str:
+        await self._second.wait()
+        made = await self._create(spec)
+        self._created.set()
+        return made
+
+
+def test_what_came_to_be_after_the_last_look_is_found_and_replaced(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = Crossing(tmp_path)
+        async with world.running(containers=[container()]):
+            await world.run()
+            _, containers = await world.runtime.observe()
+            assert [c.phase for c in containers] == ["running"]
+
+    virtually(story)
 
 
 def test_the_engine_is_asked_once_what_there_is_before_a_pod_runs(tmp_path: Path) -> None:
