@@ -75,9 +75,13 @@ class Row(NamedTuple):
         return zlib.crc32(self.value or b"", zlib.crc32(head.encode()))
 
 
-def told(path: Path, error: sqlite3.Error) -> StoreError:
-    """An error of SQLite's in words that say what to do."""
+def told(path: Path, error: sqlite3.Error | UnicodeError) -> StoreError:
+    """An error of SQLite's in words that say what to do; or of its text, which is none where the file is damaged."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    forbidden = code == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)  # by the file itself, in its header
+    no_text = isinstance(error, UnicodeError) or (isinstance(error, sqlite3.OperationalError) and not code)
+    if forbidden or no_text or code == sqlite3.SQLITE_ERROR:  # what it is asked is right, so the file is not
+        code = sqlite3.SQLITE_CORRUPT
     kind = DamagedError if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else StoreError
     return kind(f"{path}: {FAULTS[code]} ({error})" if code in FAULTS else f"{path}: {error}")
 
@@ -194,7 +198,7 @@ class LogFile:
         stored = self._writing.execute("SELECT revision, key, created, previous, value, sum FROM log ORDER BY revision")
         for revision, key, created, previous, value, total in stored:
             row = Row(revision, key, created, previous, value, values.get(previous))
-            if row.sum != total:
+            if not isinstance(value, bytes | None) or row.sum != total:
                 raise self._damaged(f"revision {row.revision} does not match its checksum")
             if row.value is not None:
                 values[row.revision] = row.value
@@ -207,7 +211,7 @@ class LogFile:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             raise told(self.path, error) from error
 
 

@@ -8,9 +8,11 @@ loses nothing at all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ import pytest
 from controlplane.admission.chain import Admission
 from controlplane.apiserver.server import ApiServer
 from controlplane.store import StoreError
-from controlplane.store.file import LogFile
+from controlplane.store.file import DamagedError, LogFile
 from controlplane.store.mark import Mark
 from controlplane.store.sqlite import SqliteStore
 from kubeapi.client.transport import Request
@@ -32,6 +34,7 @@ from kubeapi.clock import SystemClock
 from kubeapi.registry import load
 
 SAMPLED, DOZENS = 150, 36
+HEADER = 100  # bytes, of a database file; a journal has 32
 State = dict[str, bytes]
 
 
@@ -117,8 +120,8 @@ def variants(recorded: Recorded, name: str, scratch: Path, offsets: Iterator[int
 
 
 def offsets(length: int, every: bool) -> Iterator[int]:
-    """Every offset, or a sample that is the same each time."""
-    return iter(range(length) if every else sorted(random.Random(1).sample(range(length), SAMPLED)))
+    """Every offset, or those of the header and a sample that is the same each time."""
+    return iter(range(length) if every else sorted({*range(HEADER), *random.Random(1).sample(range(length), SAMPLED)}))
 
 
 @pytest.fixture
@@ -163,6 +166,22 @@ def test_damage_is_said_wherever_it_is_in_the_file(memory: Path, every: bool) ->
     recorded = asyncio.run(record(memory, checkpointed=True, groups=DOZENS * every))
     assert not recorded.path.with_name("store.db-wal").exists()
     assert damaged_at_each(recorded, "store.db", memory / "damaged", every) > SAMPLED / 20
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE log SET value = CAST(value AS TEXT)",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = CAST(x'c6c6' AS TEXT)",
+    ],
+    ids=["a value that is text", "a schema that is no text"],
+)
+def test_what_no_store_writes_is_said_to_be_damage(memory: Path, damage: str) -> None:
+    recorded = asyncio.run(record(memory, checkpointed=True))
+    with contextlib.closing(sqlite3.connect(recorded.path)) as connection:
+        connection.executescript(damage)
+    with pytest.raises(DamagedError, match="naru restore"):
+        reopened(recorded.path)
 
 
 def damaged_at_each(recorded: Recorded, name: str, scratch: Path, every: bool) -> int:
