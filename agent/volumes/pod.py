@@ -1,4 +1,4 @@
-"""The volumes of one pod, from before its sandbox is made until nothing of it is left.
+"""The volumes of one pod, from before its sandbox is started until nothing of it is left.
 
 Each is a directory of the pod's own (DIRECTORY/volumes/NAME), a path of the host, or a volume of the engine. Files follow
 their objects by themselves: a change of a ConfigMap, a Secret, or the pod's labels and annotations is written at once.

@@ -1,4 +1,4 @@
-"""The volumes of a node's pods: made before a pod's sandbox, mounted into its containers, kept true, and removed.
+"""The volumes of a node's pods: made before a pod's sandbox starts, mounted into its containers, kept true, and removed.
 
 `prepare` brings them to their places and remembers them, `mounts` says what a container is to see, `refresh` renews tokens
 and is a safety net for files, `release` and `remove` unmount and delete what was the pod's own. A persistent volume's data
