@@ -239,6 +239,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "_adopt",
         lambda _: _adopts_only_what_it_knows,
         slow=True,
+        seeds=240,
     ),
     Mutation("a pod's sandbox outlives it", "rest", plan, "_rest", _leaves_sandboxes),
     Mutation(
