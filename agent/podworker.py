@@ -158,12 +158,12 @@ class PodWorker:
         for action in planned.actions:
             answer = await self._act(pod, observed, action)
             answered = answered.having(answer) if answered and answer else None
-        if not all(isinstance(action, planner.KillContainer) for action in planned.actions):
-            self._answered = answered if changed == self._changes() else None
-        else:
+        if all(isinstance(action, planner.KillContainer) for action in planned.actions):
             due = [at for at in (planned.wake_at, self._retry_at, self._causes.due) if at]
             left = (min(due) - self._parts.clock.now()).total_seconds() if due else None
             await self._sleep(left)
+        elif changed == self._changes():
+            self._answered = answered
         return False
 
     def _changes(self) -> tuple[int, int]:

@@ -39,12 +39,11 @@ class InFlight(Generic[T]):
 
     def shown(self, old: T | None, new: T | None) -> None:
         """A change that the informer shows: what was written before it is in flight no more."""
-        for obj in (old, new):
-            written = self.made(obj) if obj is not None else None
-            if obj is not None and written is not None:
-                gone = new is None or new.metadata.uid != obj.metadata.uid
-                if gone or not _is_older(new, written):
-                    del self._written[_owner(obj)][obj.metadata.uid]
+        for obj in [obj for obj in (old, new) if obj is not None]:
+            gone = new is None or new.metadata.uid != obj.metadata.uid
+            written = self.made(obj)
+            if written is not None and (gone or not _is_older(new, written)):
+                del self._written[_owner(obj)][obj.metadata.uid]
 
     def overlay(self, key: str, objects: Iterable[T], now: datetime) -> list[T]:
         """The informer's objects with those that are in flight as they were written, and without what is being deleted."""

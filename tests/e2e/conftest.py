@@ -11,8 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
@@ -101,14 +100,6 @@ class Cluster(NamedTuple):
         config = ClusterConfig.read(self.data_dir)
         assert config is not None
         return config.id
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Return once it holds; a failure after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not holds():  # most looks are commands, which take their time
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def free_port() -> int:

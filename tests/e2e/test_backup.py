@@ -18,8 +18,9 @@ from kubeapi.client.http import HttpTransport
 from kubeapi.client.informer import Informer
 from kubeapi.core_v1.types import ConfigMap
 from naru.processes import Process, StartError
-from tests.e2e.conftest import Cluster, started, until
+from tests.e2e.conftest import Cluster, started
 from tests.e2e.test_crash import APP
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Cluster, free_port, until
+from tests.e2e.conftest import Cluster, free_port
 from tests.engines import Engine, own_engine
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
 POD = """

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from naru.processes import Process
-from tests.e2e.conftest import Cluster, until
+from tests.e2e.conftest import Cluster
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
 FOREVER = ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]

@@ -7,7 +7,8 @@ import pathlib
 import subprocess
 import sys
 
-from tests.e2e.conftest import Cluster, until
+from tests.e2e.conftest import Cluster
+from tests.waiting import until
 
 SHOP = pathlib.Path(__file__).parents[2] / "manifests" / "shop"
 

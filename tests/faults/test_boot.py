@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.booted import UNITS, Booted, booted
-from tests.e2e.conftest import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(240)]
 WHERE = '/var/lib/a 100% "naru" \\ $HOME'  # a name that a unit has to quote

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.conftest import Cluster, free_port, until
+from tests.e2e.conftest import Cluster, free_port
 from tests.faults.test_engine import available, condition, restarts
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(600)]
 LIBRARY = Path(f"/usr/lib/{platform.machine()}-linux-gnu/faketime/libfaketimeMT.so.1")

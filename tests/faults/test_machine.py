@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Cluster, until
+from tests.e2e.conftest import Cluster
 from tests.e2e.test_crash import APP
 from tests.engines import Engine
 from tests.faults.test_engine import available, nodes_turn, restarts
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults, pytest.mark.timeout(500)]
 SLEPT = 120

@@ -6,8 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from naru.simulation.node import Engine
 from naru.simulation.shrink import shrink
 from naru.simulation.story import Outcome, tell
 from naru.simulation.virtual import StuckError, VirtualClock, VirtualLoop, virtually
+from tests.waiting import until
 
 SEEDS = 200
 SIZE = Size(nodes=3, seconds=4.0)
@@ -136,14 +136,6 @@ def test_who_waits_for_a_turn_may_be_cancelled_in_any(turns: int) -> None:
         return waiter.cancelled()
 
     assert virtually(story)
-
-
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    """Return once it holds; a failure after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def children(pid: int) -> set[int]:
