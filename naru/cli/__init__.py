@@ -12,6 +12,7 @@ import pathlib
 import sys
 
 from naru.config import DEFAULT_DATA_DIR
+from naru.memory import forgo_unused
 
 COMMANDS = (
     "up",
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         print(f"{usage()}\n\nnaru: there is no command {words[0]!r}", file=sys.stderr)
         return 2
+    forgo_unused()
     try:
         options = parser_for(words[0]).parse_args(words[1:])
         return int(options.run(options))

@@ -1,10 +1,12 @@
-"""What a burst of work took goes back to the kernel, though what is still in use lies between."""
+"""What a burst of work took goes back to the kernel, though what is still in use lies between; what is not used is not loaded."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,10 @@ async def test_it_goes_back_while_the_process_runs(monkeypatch: pytest.MonkeyPat
             await asyncio.wait([giving_back], timeout=0.01)
     assert not giving_back.done() and all(knot.itself is knot for knot in kept)
     giving_back.cancel()
+
+
+def test_a_command_loads_nothing_that_it_does_not_use_and_says_nothing_of_it() -> None:
+    told = "import sys, naru.cli\ntry: naru.cli.main(['agent', '--help'])\nexcept SystemExit: pass\nimport docker\n"
+    told += "print(*(name for name in naru.memory.UNUSED if sys.modules.get(name)), 'docker' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "True" and not done.stderr
