@@ -137,4 +137,4 @@ def items_of(kind: Kind, values: Iterable[bytes]) -> bytes:
 def enclosed(kind: Kind, items: bytes, meta: dict[str, Any]) -> bytes:
     """A list around its items."""
     head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":'.encode()
-    return head + orjson.dumps(meta) + b',"items":[' + items + b"]}"
+    return b"".join((head, orjson.dumps(meta), b',"items":[', items, b"]}"))  # which copies the items once
