@@ -1,4 +1,4 @@
-"""What a burst of work took goes back to the kernel, though what is still in use lies between; what is not used is not loaded."""
+"""What a burst took goes back to the kernel, though what is in use lies between; what is not used is not loaded."""
 
 from __future__ import annotations
 
