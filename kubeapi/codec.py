@@ -7,6 +7,7 @@ fields are an error (Strict), a warning (Warn) or nothing (Ignore).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Iterable, Sequence
@@ -366,6 +367,9 @@ def embedded_in(struct: str, field: str) -> str:
 
 def repeated_fields(body: bytes) -> list[str]:
     """The fields that stand twice in one JSON object, by path. Reads the body once more."""
+    with contextlib.suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or too deep for it
+        if orjson.dumps(orjson.loads(body)) == body:  # as a program writes it, and what is read has nothing twice
+            return []
     twice: dict[
         int, tuple[dict[str, Any], list[str]]
     ] = {}  # by id: an object (kept, so that its id stays its own), its keys

@@ -92,6 +92,15 @@ class Watcher:
                 "BOOKMARK", orjson.dumps({"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta})
             )
 
+        async def seen() -> AsyncGenerator[tuple[str, Change], None]:
+            nonlocal revision
+            async with aclosing(self.store.watch(target.prefix, revision)) as changes:
+                async for change in changes:
+                    if event := transition(change, wanted):
+                        yield event, change
+                    else:  # most of them, to who watches one node of many: no task is made for these
+                        revision = change.revision
+
         try:
             if initial or revision == 0:
                 entries, revision = self.store.list(target.prefix)
@@ -102,7 +111,7 @@ class Watcher:
                     yield bookmark(revision, ends_initial=True)
             loop = asyncio.get_running_loop()
             ends = loop.time() + seconds
-            async with aclosing(self.store.watch(target.prefix, revision)) as changes:
+            async with aclosing(seen()) as changes:
                 following = asyncio.ensure_future(anext(changes))
                 try:
                     while (left := ends - loop.time()) > 0:
@@ -111,12 +120,11 @@ class Watcher:
                             if bookmarks and loop.time() < ends:
                                 yield bookmark(revision)
                             continue
-                        change = following.result()
+                        event, change = following.result()
                         following = asyncio.ensure_future(anext(changes))
                         revision = change.revision
-                        if event := transition(change, wanted):
-                            last = change.previous or change.value
-                            yield framed(event, at_revision(last, revision) if event == "DELETED" else change.value)
+                        last = change.previous or change.value
+                        yield framed(event, at_revision(last, revision) if event == "DELETED" else change.value)
                 finally:
                     following.cancel()
                     await asyncio.gather(following, return_exceptions=True)

@@ -200,19 +200,19 @@ class Writer:
     async def update(self, target: Target, body: bytes, options: Options, subresource: str = "") -> Written:
         """PUT: replace the object (or its status) by the one in `body`."""
         obj, warnings = self.decode(target.kind, body, options)
-        meta = obj.metadata
-        check_name(target, target.kind, meta)
-        check_place(target, meta)
+        check_name(target, target.kind, obj.metadata)
+        check_place(target, obj.metadata)
+        asked, version, decoded = obj.metadata.uid, obj.metadata.resource_version, [obj]
 
         def change(current: Current) -> Wanted:
-            if not (meta.resource_version or target.kind.unconditional_update):
+            if not (version or target.kind.unconditional_update):
                 cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-                raise invalid_object(target.kind.plural, target.kind.group, meta.name, [cause])
-            if meta.uid and meta.uid != (uid := current.json["metadata"]["uid"]):
-                why = f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {uid}"
+                raise invalid_object(target.kind.plural, target.kind.group, target.name, [cause])
+            if asked and asked != (uid := current.json["metadata"]["uid"]):
+                why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}"
                 raise self._conflict(target, why)
-            if subresource != "finalize":
-                return Wanted(obj.clone(), warnings)
+            if subresource != "finalize":  # another round begins anew: the last one has settled things in its object
+                return Wanted(decoded.pop() if decoded else self.decode(target.kind, body, options)[0], warnings)
             kept = current.copy()
             kept.spec.finalizers = obj.spec.finalizers
             return Wanted(kept, warnings)
