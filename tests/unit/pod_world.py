@@ -14,7 +14,7 @@ from agent.network.protocol import SimulatedNetwork
 from agent.objects import Objects
 from agent.parts import Parts
 from agent.podworker import PodWorker
-from agent.runtime.protocol import Container, ContainerSpec, EngineDownError, ExecResult, Image
+from agent.runtime.protocol import Container, ContainerSpec, EngineDownError, ExecResult, Image, Sandbox, SandboxSpec
 from agent.runtime.simulated import Life, SimulatedRuntime, life_of
 from agent.volumes import Volumes
 from kubeapi.core_v1.types import ContainerStatus, Pod, PodStatus
@@ -34,14 +34,33 @@ class NoServices:
         return None
 
 
-class World:
-    """One pod, an engine with its image, and all that the API heard."""
+class Counting(SimulatedRuntime):
+    """An engine that counts the sandboxes it was asked for, and how often it was asked what there is of the pod."""
 
-    def __init__(self, directory: Path, lives: Callable[[ContainerSpec], Life] = life_of, probe: Any = None) -> None:
+    looks = sandboxes = 0
+
+    async def observe(self, pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
+        self.looks += bool(pod_uid)
+        return await super().observe(pod_uid)
+
+    async def create_sandbox(self, spec: SandboxSpec) -> Sandbox:
+        self.sandboxes += 1
+        return await super().create_sandbox(spec)
+
+
+class World:
+    """One pod, an engine of some kind with its image, and all that the API heard."""
+
+    def __init__(
+        self,
+        directory: Path,
+        lives: Callable[[ContainerSpec], Life] = life_of,
+        probe: Any = None,
+        runtime: type[SimulatedRuntime] = SimulatedRuntime,
+    ) -> None:
         self.clock = VirtualClock()
-        self.runtime = SimulatedRuntime(
-            self.clock, random.Random(1), lives, commands=probe or (lambda *_: ExecResult(0))
-        )
+        commands = probe or (lambda *_: ExecResult(0))
+        self.runtime: Any = runtime(self.clock, random.Random(1), lives, commands=commands)
         self.runtime.present[IMAGE] = Image("sha256:app", (IMAGE,))
         self.network = SimulatedNetwork("10.99.0.0/24")
         self.status, self.events = PodStatus(), list[tuple[str, str]]()

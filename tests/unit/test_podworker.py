@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent.plan import Observed
-from agent.runtime.protocol import Container, EngineError, ExecResult, Sandbox
-from agent.runtime.simulated import Life
+from agent.runtime.protocol import Container, EngineError, ExecResult
+from agent.runtime.simulated import Life, SimulatedRuntime
 from kubeapi.core_v1.types import PodStatus
 from naru.simulation.virtual import virtually
-from tests.unit.pod_world import World, container, seconds
+from tests.unit.pod_world import Counting, World, container, seconds
 
 
 def test_pod_comes_to_life_as_the_kubelet_tells_it(tmp_path: Path) -> None:
@@ -268,18 +268,22 @@ def test_engine_that_was_away_is_caught_up_with(tmp_path: Path) -> None:
     virtually(story)
 
 
+class Fragile(SimulatedRuntime):
+    """An engine whose first sandbox dies when its first container is to be started."""
+
+    fallen = False
+
+    async def start(self, container_id: str) -> Container:
+        if not self.fallen:
+            self.fallen = True
+            (sandbox,), _ = await self.observe()
+            self.kill(sandbox.id)
+        return await super().start(container_id)
+
+
 def test_a_container_whose_sandbox_dies_while_it_starts_is_no_restart(tmp_path: Path) -> None:
     async def story() -> None:
-        world = World(tmp_path)
-        start = world.runtime.start
-
-        async def start_late(container_id: str) -> None:
-            world.runtime.start = start  # type: ignore[method-assign]
-            (sandbox,), _ = await world.runtime.observe()
-            world.runtime.kill(sandbox.id)
-            await start(container_id)
-
-        world.runtime.start = start_late  # type: ignore[method-assign]
+        world = World(tmp_path, runtime=Fragile)
         async with world.running(containers=[container()]):
             assert (await world.run()).restart_count == 0
             assert world.heard("SandboxChanged") and world.heard("Failed")
@@ -321,27 +325,20 @@ def test_failed_liveness_probe_ends_and_replaces(tmp_path: Path) -> None:
 
 def test_a_resync_wakes_only_who_missed_something(tmp_path: Path) -> None:
     async def story() -> None:
-        world = World(tmp_path)
+        world = World(tmp_path, runtime=Counting)
         async with world.running(containers=[container()]):
             await world.run()
             await asyncio.sleep(60)
-            asked, observe = 0, world.runtime.observe
-
-            async def counted(pod_uid: str = "") -> tuple[list[Sandbox], list[Container]]:
-                nonlocal asked
-                asked += bool(pod_uid)
-                return await observe(pod_uid)
-
-            world.runtime.observe = counted  # type: ignore[method-assign]
+            world.runtime.looks, observe = 0, world.runtime.observe
             for _ in range(3):
                 sandboxes, containers = await observe()
                 world.worker.resync(Observed(tuple(sandboxes), tuple(reversed(containers))))
                 await asyncio.sleep(1)
-            assert asked == 0
+            assert world.runtime.looks == 0
             world.runtime._listeners.clear()  # the word of the death is lost
             world.runtime.kill((await world.container()).id)
             await asyncio.sleep(60)
-            assert asked == 0
+            assert world.runtime.looks == 0
             sandboxes, containers = await observe()
             world.worker.resync(Observed(tuple(sandboxes), tuple(containers)))
             await world.run(restarts=1)
