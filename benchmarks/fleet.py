@@ -10,23 +10,29 @@ import argparse
 import asyncio
 import contextlib
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.cluster import free_port
-from benchmarks.scale import deployment
+from benchmarks.scale import bound, created, deployment, follow
 from kubeapi import registry
 from kubeapi.apps_v1.types import Deployment
-from kubeapi.client.client import Client, Event
+from kubeapi.client.client import Client
 from kubeapi.client.http import HttpTransport
 from kubeapi.core_v1.types import Pod, Toleration
 from naru.processes import Process
 from naru.simulated import LABEL
 
-STAGES = ("created", "bound", "Running")
 PATIENCE = 600.0
+
+
+def running(pod: Pod) -> bool:
+    """Whether its containers run."""
+    return pod.status.phase == "Running"
+
+
+STAGES = (created, bound, running)
 
 
 @contextlib.asynccontextmanager
@@ -52,35 +58,15 @@ def on_fleet(pods: int, name: str) -> Deployment:
     return wanted
 
 
-async def stages(client: Client, pods: int, name: str) -> tuple[list[float], int]:
-    """Seconds until the last pod has come to each stage, and how many changes of pods were told meanwhile."""
-    revision = (await client.list(Pod)).revision
-    begun, events, at = time.perf_counter(), 0, [0.0] * len(STAGES)
-    there: list[set[str]] = [set() for _ in STAGES]
-    await client.create(on_fleet(pods, name))
-    async with asyncio.timeout(PATIENCE):
-        async for event in client.watch(Pod, revision, labels=f"app={name}"):
-            if not isinstance(event, Event):  # a bookmark
-                continue
-            events += 1
-            pod = event.object
-            for stage, reached in enumerate((True, bool(pod.spec.node_name), pod.status.phase == "Running")):
-                if reached and pod.metadata.name not in there[stage]:
-                    there[stage].add(pod.metadata.name)
-                    at[stage] = time.perf_counter() - begun
-            if len(there[-1]) == pods:
-                break
-    return at, events
-
-
 async def measure(pods: int, nodes: int) -> str:
     """One line of figures."""
     async with fleet(nodes) as (client, pids):
-        await stages(client, 1, "first")  # what the first of a kind needs, the others need no more
+        await follow(client, on_fleet(1, "first"), STAGES)  # what the first of a kind needs, the others need no more
         before = {name: processes.cpu_seconds(pid) for name, pid in pids.items()}
-        at, events = await stages(client, pods, "many")
+        async with asyncio.timeout(PATIENCE):
+            at, events = await follow(client, on_fleet(pods, "many"), STAGES)
         cpu = {name: processes.cpu_seconds(pid) - before[name] for name, pid in pids.items()}
-    times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in zip(STAGES, at, strict=True))
+    times = ", ".join(f"{stage.__name__} {seconds:.2f} s" for stage, seconds in zip(STAGES, at, strict=True))
     each = ", ".join(f"{name} {1000 * used / pods:.1f} ms" for name, used in cpu.items())
     return f"{pods} pods on {nodes} simulated nodes: {times}; CPU a pod: {each}; {events / pods:.1f} changes a pod"
 

@@ -22,6 +22,7 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -45,6 +46,17 @@ from kubeapi.registry import load
 from naru.memory import share_arena, spare_collector
 
 PER_NODE, RENEW_EVERY = 110, 10.0
+Stage = Callable[[Pod], bool]
+
+
+def created(pod: Pod) -> bool:
+    """Whoever is told of was."""
+    return True
+
+
+def bound(pod: Pod) -> bool:
+    """Whether it has a node."""
+    return bool(pod.spec.node_name)
 
 
 def deployment(pods: int, name: str) -> Deployment:
@@ -116,14 +128,14 @@ async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile 
     await _nodes(client, pods)
     beating = asyncio.create_task(_beat(client))
     # What the first of a kind needs, the others need no more.
-    await _until_bound(client, deployment(1, "first"), 1)
+    await follow(client, deployment(1, "first"), (created, bound))
     spare_collector()
     before = _resident()
-    begun, cpu = time.perf_counter(), time.process_time()
+    cpu = time.process_time()
     if profile:
         profile.enable()
-    made, events = await _until_bound(client, deployment(pods, "many"), pods)
-    took, used = time.perf_counter() - begun, time.process_time() - cpu
+    at, events = await follow(client, deployment(pods, "many"), (created, bound))
+    used = time.process_time() - cpu
     if profile:
         profile.disable()
     kept = (_resident() - before) / pods
@@ -131,25 +143,28 @@ async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile 
     await manager.stop()
     await store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Measured(pods, made - begun, took, used, events, peak, kept)
+    return Measured(pods, *at, used, events, peak, kept)
 
 
-async def _until_bound(client: Client, wanted: Deployment, pods: int) -> tuple[float, int]:
-    """Create a Deployment and watch until its pods are bound: when the last was created, and how many changes were told."""
+async def follow(client: Client, wanted: Deployment, stages: Sequence[Stage]) -> tuple[list[float], int]:
+    """Create a Deployment and watch until its pods have come to the last stage: seconds until the last of them came to each,
+    and how many changes were told."""
     revision = (await client.list(Pod)).revision
+    begun, events, at = time.perf_counter(), 0, [0.0] * len(stages)
+    there: list[set[str]] = [set() for _ in stages]
     await client.create(wanted)
-    created, bound, events, made = 0, set[str](), 0, 0.0
     async for event in client.watch(Pod, revision, labels=f"app={wanted.metadata.name}"):
-        assert isinstance(event, Event)  # a bookmark comes after a minute without a change
+        if not isinstance(event, Event):  # a bookmark
+            continue
         events += 1
-        created += event.type == "ADDED"
-        if created == pods and not made:
-            made = time.perf_counter()
-        if event.object.spec.node_name:
-            bound.add(event.object.metadata.name)
-        if len(bound) == pods:
+        for number, reached in enumerate(stages):
+            if reached(event.object):
+                there[number].add(event.object.metadata.name)
+                if len(there[number]) == wanted.spec.replicas and not at[number]:
+                    at[number] = time.perf_counter() - begun
+        if at[-1]:
             break
-    return made, events
+    return at, events
 
 
 def _resident() -> float:

@@ -24,7 +24,7 @@ from kubeapi.go_json import syntax_error
 from kubeapi.registry import Kind
 
 TOKEN_VERSION = "meta.k8s.io/v1"
-DECODED = 512  # objects whose selectable parts are remembered: as many as may become durable at once
+DECODED = 512  # objects whose selectable parts are remembered: most bursts, which all watchers hear of
 FILTERS = 32  # that are remembered
 KEPT, KEPT_BYTES = 4, 1 << 20  # collections whose items are remembered, and how large they are at most
 

@@ -202,14 +202,14 @@ class Writer:
         obj, warnings = self.decode(target.kind, body, options)
         check_name(target, target.kind, obj.metadata)
         check_place(target, obj.metadata)
-        asked, version, decoded = obj.metadata.uid, obj.metadata.resource_version, [obj]
+        uid, version, decoded = obj.metadata.uid, obj.metadata.resource_version, [obj]
 
         def change(current: Current) -> Wanted:
             if not (version or target.kind.unconditional_update):
                 cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
                 raise invalid_object(target.kind.plural, target.kind.group, target.name, [cause])
-            if asked and asked != (uid := current.json["metadata"]["uid"]):
-                why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}"
+            if uid and uid != (there := current.json["metadata"]["uid"]):
+                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {there}"
                 raise self._conflict(target, why)
             if subresource != "finalize":  # another round begins anew: the last one has settled things in its object
                 return Wanted(decoded.pop() if decoded else self.decode(target.kind, body, options)[0], warnings)
