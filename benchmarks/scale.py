@@ -134,7 +134,7 @@ async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile 
     cpu = time.process_time()
     if profile:
         profile.enable()
-    at, events = await follow(client, deployment(pods, "many"), (created, bound))
+    (made, took), events = await follow(client, deployment(pods, "many"), (created, bound))
     used = time.process_time() - cpu
     if profile:
         profile.disable()
@@ -143,7 +143,7 @@ async def measure(pods: int, directory: pathlib.Path, profile: cProfile.Profile 
     await manager.stop()
     await store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Measured(pods, *at, used, events, peak, kept)
+    return Measured(pods, made, took, used, events, peak, kept)
 
 
 async def follow(client: Client, wanted: Deployment, stages: Sequence[Stage]) -> tuple[list[float], int]:
